@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from medmodel.audience.slide import Chart, Curve, Slide, State
+from medmodel.core.errors import value_or_problem
 from medmodel.language import _, translate
 from medmodel.reports import plots
 from medmodel.runs.live import Curve as GrowingCurve
@@ -53,7 +54,7 @@ def _feed(run: Run) -> Feed:
 
 def _slide(run: Run, status: Status, feed: Feed) -> Slide:
     state: State = "busy" if status.state.active else "full"
-    sentence = _sentence(status)
+    sentence = _sentence(run, status)
     notes: tuple[str, ...] = ()
     if status.failure is not None and not status.state.active:
         state, sentence = "failed", translate(status.failure.message)
@@ -73,7 +74,9 @@ def _slide(run: Run, status: Status, feed: Feed) -> Slide:
     )
 
 
-def _sentence(status: Status) -> str:
+def _sentence(run: Run, status: Status) -> str:
+    if run.ensemble and not status.state.active:
+        return _("The mean of several models: it has no epochs of its own.")
     if not status.state.active and not status.best_epoch:
         return _("Epochs: {epochs}.", epochs=status.epoch)
     if not status.state.active:
@@ -143,6 +146,9 @@ def _last_share(values: Sequence[float]) -> str:
 
 def model_state(run: Run) -> str:
     """Why a run has no model to ask, in one sentence."""
+    _done, problem = value_or_problem(run.check_classifies)
+    if problem:
+        return translate(problem)
     state = run.status.state
     if state in (RunStatus.RUNNING, RunStatus.QUEUED):
         return _("The model still learns; it can be asked when the run has ended.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import pytest
 
 from medmodel.audience.process import AudienceError
 from medmodel.core.config import RECIPES
+from medmodel.core.storage import write_json
+from medmodel.data.datasets import index_dataset
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 from medmodel.runs.tables import append_epoch
 from tests.conftest import draw_class_folders
+from tests.findings_folder import draw_findings_folder
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page
 from tests.pages.presenter.projector import (
@@ -85,6 +89,32 @@ def test_of_many_classes_the_largest_are_named(
     slide = projector.data["slide"]
     assert len(slide["bars"]) == 10
     assert slide["notes"] == ["2 more classes with 10 images in all."]
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_data_counts_images_by_finding(
+    projector: Projector, tmp_path: Path, checked: bool
+) -> None:
+    folder = draw_findings_folder(tmp_path / "data" / "chest", images=16)
+    if checked:
+        index_dataset(folder)
+    opened("data", dataset=str(folder))
+    slide = projector.data["slide"]
+    assert slide["title"] == "chest: 16 images, 2 findings"
+    bars = {bar["name"]: bar["text"] for bar in slide["bars"]}
+    assert bars == {"bright": "8", "striped": "8", "No finding": "4"}
+    assert not any("class" in note.casefold() for note in slide["notes"])
+
+
+def test_diagnose_says_that_a_model_of_several_findings_is_not_asked(
+    projector: Projector, folder: Path
+) -> None:
+    run = write_finished_run(folder, "first")
+    run.write_config(replace(run.config, multi_label=True, class_weights=False))
+    app = opened("diagnose", run=run.id)
+    if "understand" in projector.data["action"]:
+        pressed(app, projector, "action")
+    assert "finds several findings on one image" in projector.data["slide"]["sentence"]
 
 
 def test_up_and_down_show_other_data_sets(
@@ -192,6 +222,13 @@ def test_curves_of_a_run_that_kept_its_epochs_alone(
     assert loss["curves"][1]["y"] == [0.5, 0.33333, 0.25, 0.2, 0.16667]
     assert loss["curves"][0]["x"] == [] and loss["curves"][0]["text"] == ""
     assert accuracy["curves"][1]["text"] == "83.3 %"
+
+
+def test_an_ensemble_has_no_epochs(projector: Projector, folder: Path) -> None:
+    run = write_finished_run(folder, "mean")
+    write_json(run.folder / "ensemble.json", {"members": {run.id: "a"}})
+    opened("curves", run=run.id)
+    assert "no epochs of its own" in projector.data["slide"]["sentence"]
 
 
 def test_a_failed_run_says_why(projector: Projector, folder: Path) -> None:
