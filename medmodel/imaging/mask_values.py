@@ -19,9 +19,10 @@ from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit
 from medmodel.core.samples import Axis
 from medmodel.imaging import scans
+from medmodel.imaging.channels import upright
 from medmodel.imaging.decoded_image import HEAD
 from medmodel.imaging.images import model_input_area
-from medmodel.imaging.raster import check_size, damage_named
+from medmodel.imaging.raster import ORIENTATION, check_size, damage_named
 from medmodel.language import _
 
 Mask = npt.NDArray[np.uint8]
@@ -34,6 +35,8 @@ _MOSTLY = 0.9
 """Share of pixels that are nearly black or white in a mask saved with loss."""
 _FEWEST_SHADES = 3
 """Levels between black and white from which on these may be shades of soft edges."""
+_WHITE = 65535
+"""Of 16 bits."""
 _FORMATS = ("PNG", "TIFF", "BMP", "GIF", "JPEG", "WEBP", "PPM")
 _BEGINNINGS = (
     *(b"\x89PNG", b"II", b"MM", b"BM", b"GIF", b"\xff\xd8", b"RIFF"),
@@ -99,9 +102,11 @@ def class_values(stored: npt.NDArray[Any], name: str, exact: bool = True) -> Mas
         ImageError: They are no whole numbers from 0 to 255, or too many different.
     """
     different = np.unique(stored)
-    if len(different) == 2 and different[0] == 0 and different[1] > 255:
-        # Black and white with more than 8 bits.
-        stored, different = np.where(stored, 255, 0), np.array([0, 255])
+    black_and_white = len(different) == 2 and different[0] == 0 and different[1] > 255
+    if black_and_white or different.tolist() == [_WHITE]:
+        # Black and white with more than 8 bits, or all of it white.
+        stored = np.where(stored, 255, 0)
+        different = np.unique(stored)
     whole = np.isfinite(different).all() and (different == different.round()).all()
     if not whole or different[0] < 0 or different[-1] > 255:
         raise ImageError(
@@ -175,9 +180,14 @@ def _raster_values(data: bytes, name: str, page: int) -> tuple[npt.NDArray[Any],
             )
         image.seek(page)
         check_size(*image.size, name)
-        stored, exact = np.asarray(image), image.format not in _LOSSY
+        exact = image.format not in _LOSSY
+        # The fourth of four inks is black, no transparency.
+        shown = image.convert("RGB") if image.mode == "CMYK" else image
+        stored = np.asarray(shown)
         if image.mode == "P":
             stored = _palette_values(stored, image.getpalette("RGB") or [])
+        # As its image is; only now: Pillow turns a TIFF while it reads it.
+        stored = upright(stored, image.getexif().get(ORIENTATION, 1))
     if stored.ndim == 2:
         return stored, exact
     colours = _visible(stored)

@@ -129,6 +129,31 @@ def test_black_and_white_of_16_bits_is_a_mask() -> None:
     assert np.array_equal(values_of(data), np.where(CLASSES, 255, 0))
 
 
+def test_white_alone_of_16_bits_is_a_mask() -> None:
+    data = saved(Image.fromarray(np.full((4, 4), 65535, np.uint16)))
+    assert np.array_equal(values_of(data), np.full((4, 4), 255))
+
+
+def test_four_inks_are_no_transparency() -> None:
+    grey = Image.fromarray(np.where(CLASSES, 255, 0).astype(np.uint8))
+    data = saved(grey.convert("CMYK"), "TIFF")
+    assert np.array_equal(values_of(data), np.where(CLASSES, 255, 0))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("mode", ["L", "P", "RGB"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_mask_is_turned_as_its_image_is(
+    orientation: int, mode: str, kind: str
+) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    stored = palette() if mode == "P" else Image.fromarray(CLASSES).convert(mode)
+    values = values_of(saved(stored, kind, exif=exif))
+    image = decode(saved(Image.fromarray(CLASSES * 100), kind, exif=exif), "7.png")
+    assert np.array_equal(values, image.pixels[..., 0] // 100)
+
+
 @pytest.mark.parametrize(
     ("stored", "said"),
     [
