@@ -270,6 +270,7 @@ def match_outcomes(
         name = unit.replace("\\", "/").rpartition("/")[2]
         # A name that two files have says nothing of either.
         short[name] = "" if name in short else unit
+    short.pop("", None)  # of a unit that ends with a stroke; files may have no ending
     names = [path.rpartition("/")[2] for path in paths]
     stems = [name.rpartition(".")[0] for name in names]
     of_name, of_stem = Counter(names), Counter(stems)

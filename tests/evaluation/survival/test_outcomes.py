@@ -132,6 +132,8 @@ def test_a_name_that_two_images_have_says_nothing_of_either() -> None:
     # A whole path says which one is meant.
     assert matched == ["", "", "", "", "", "b/3.png"]
     assert match_outcomes(known, paths[:1] + paths[2:3], ["", ""]) == ["1.png", "2"]
+    # A unit that ends with a stroke, and a file without an ending.
+    assert match_outcomes({"p/": Outcome(1.0, True)}, ["a/IM1"], [""]) == [""]
 
 
 def test_a_comma_is_a_decimal_point_where_it_separates_nothing() -> None:
