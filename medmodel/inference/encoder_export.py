@@ -37,15 +37,16 @@ def joined_onnx(model: keras.Model) -> onnx.ModelProto:
         From `image`, uint8 (batch, size, size, channels), to `probabilities`.
 
     Raises:
-        PredictionError: The encoder takes a fixed number of images at once, or is of
-            an old version of ONNX.
+        PredictionError: The encoder takes a fixed number of images at once, is of an
+            old version of ONNX, or is not as ONNX asks, which ONNX Runtime may bear.
         WeightsError: It is missing from the weights folder, or altered.
     """
     layer = encoder_of(model)
     assert layer is not None
     opened = layer.open()
     proto = onnx.load_model_from_string(opened.file.content)
-    opset = next(o.version for o in proto.opset_import if o.domain in ("", "ai.onnx"))
+    opsets = {o.domain or "ai.onnx": o.version for o in proto.opset_import}
+    opset = opsets.get("ai.onnx", 0)
     if opened.file.batch:
         raise not_joined(layer, _("it takes a fixed number of images at once"))
     if opset < OLDEST_OPSET:
@@ -54,6 +55,10 @@ def joined_onnx(model: keras.Model) -> onnx.ModelProto:
     graph = _Joined(proto, layer.encoder, opset)
     graph.feed(opened.file.input_name, opened.file.dtype, model.input_shape[1:])
     graph.read(opened.file.output_name, *model.layers[-1].get_weights())
+    try:
+        onnx.checker.check_model(proto)
+    except (onnx.checker.ValidationError, ValueError) as error:  # or above 2 GB
+        raise not_joined(layer, _("both are no valid ONNX model together")) from error
     return proto
 
 

@@ -288,11 +288,11 @@ def _onnx(
     proto = joined_onnx(model) if encoder_of(model) else _converted(model)
     onnx.helper.set_model_props(proto, {"medmodel": json.dumps(facts)})
     proto.doc_string = facts["intended_use"]
-    onnx.checker.check_model(proto)
     onnx.save(proto, path)
 
 
 def _converted(model: keras.Model) -> onnx.ModelProto:
+    import onnx
     import tensorflow as tf
     import tf2onnx
 
@@ -306,6 +306,7 @@ def _converted(model: keras.Model) -> onnx.ModelProto:
     )
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.checker.check_model(proto)
     return proto
 
 

@@ -204,7 +204,11 @@ def test_an_onnx_encoder_is_converted_to_no_other_format(
 
 @pytest.mark.parametrize(
     "change, sentence",
-    [("batch", "a fixed number of images"), ("opset", "an old version of ONNX")],
+    [
+        ("batch", "a fixed number of images"),
+        ("opset", "an old version of ONNX"),
+        ("name", "no valid ONNX model together"),
+    ],
 )
 def test_what_cannot_be_joined_is_said(
     class_folders: Path, weights: Path, change: str, sentence: str
@@ -212,6 +216,8 @@ def test_what_cannot_be_joined_is_said(
     model = vision_transformer(4 if change == "batch" else "n")
     if change == "opset":
         model.opset_import[0].version = 12
+    elif change == "name":  # which ONNX Runtime does without
+        model.graph.name = ""
     write_encoder(weights, "own", model=model)
     encoder = read_encoder("own")
     kernel, bias = np.ones((12, 2)), np.zeros(2)
