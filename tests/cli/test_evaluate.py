@@ -117,17 +117,3 @@ def test_a_run_without_predictions(invoke: Invoke) -> None:
     run = RunStore().create(TrainConfig("/data"))
     assert "no predictions yet" in invoke("evaluate", run.id, status=1).stderr
     assert "no run" in invoke("evaluate", "20260101-000000-abc", status=2).stderr
-
-
-def test_by_group_from_a_table_beside_the_images(
-    run: Run, json_of: Callable[..., Any], invoke: Invoke
-) -> None:
-    folder = Path(run.config.dataset)
-    names = sorted(path.stem for path in folder.glob("*/*"))
-    lines = [f"{name},{'FM'[at % 2]}" for at, name in enumerate(names)]
-    (folder / "about.csv").write_text("\n".join(["file,sex", *lines]))
-    values = json_of("evaluate", run.id, "--by-group")
-    assert [g["group"] for g in values["groups"]["Sex"]] == ["F", "M"]
-    assert sum(g["images"] for g in values["groups"]["Sex"]) == 40
-    assert "groups" not in json_of("evaluate", run.id)
-    assert "Sex" in invoke("evaluate", run.id, "--by-group").output

@@ -140,7 +140,6 @@ RUN = [("r9", "/nowhere")]
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    pytest.importorskip("mlflow", reason="needs mlflow-skinny")
     TAKEN.clear()
     FAILING.clear()
     del RUN[1:]

@@ -55,7 +55,7 @@ def test_depths_are_added_up_on_the_scale_of_the_logit() -> None:
     x = layers.Concatenate()(
         [layers.GlobalAveragePooling2D()(fine), layers.GlobalAveragePooling2D()(coarse)]
     )
-    x = layers.Dense(1, activation="softmax", dtype="float32")(x)
+    x = layers.Dense(1, activation="sigmoid", dtype="float32")(x)
     model = keras.Model(images, x)
     model.layers[-1].set_weights([np.array([[1.0], [1.0]]), np.zeros(1)])
     image = np.zeros((1, 4, 4, 1), np.uint8)
@@ -203,7 +203,7 @@ def test_a_faithful_map_has_no_holes_where_a_maximum_was_taken() -> None:
     images = keras.Input((8, 8, 1), dtype="uint8")
     x = layers.Conv2D(1, 1, name="maps")(layers.Rescaling(1 / 255)(images))
     x = layers.Flatten()(layers.MaxPooling2D(2)(x))
-    x = layers.Dense(1, activation="softmax", dtype="float32")(x)
+    x = layers.Dense(1, activation="sigmoid", dtype="float32")(x)
     model = keras.Model(images, x)
     model.get_layer("maps").set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
     model.layers[-1].set_weights([np.ones((16, 1)), np.zeros(1)])

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.runs.run import Run, RunStore
+from pages._shared.evaluation import gallery_view
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import said
@@ -30,7 +31,9 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.mark.usefixtures("run")
-def test_a_sentence_leads_to_its_images() -> None:
+def test_a_sentence_leads_to_its_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The script of this test has no menu, and so no page to go to.
+    monkeypatch.setattr(gallery_view.st, "page_link", lambda *_args, **_kwargs: None)
     assert len(RunStore().list()) == 1
     app = AppTest.from_string(SCRIPT, default_timeout=120).run()
     assert not app.exception

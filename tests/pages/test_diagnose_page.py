@@ -64,11 +64,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         self: Any,
         run_id: str,
         images: Any,
-        heatmap_for: Any = None,
-        compare: Any = None,
+        *question: Any,
+        **options: Any,
     ) -> Any:
         counts.append(len(images))
-        return ask(self, run_id, images, heatmap_for, compare)
+        return ask(self, run_id, images, *question, **options)
 
     def explaining(self: Any, *question: Any) -> Any:
         counts.append(1)

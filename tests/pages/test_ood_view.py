@@ -157,8 +157,7 @@ def test_a_picture_of_the_training_is_called_one(
     strange = {}
     for name, file in files.items():
         case = SimpleNamespace(scan=False, digest=pixel_digest(decode(file).pixels))
-        prediction = SimpleNamespace(ood=far)
-        answer: Any = SimpleNamespace(run=run, case=case, prediction=prediction)
+        answer: Any = SimpleNamespace(run=run, case=case, ood=far)
         strange[name] = is_unlike_training(answer)
     assert strange == {"train": False, "val": True, "test": True}
 

@@ -13,6 +13,7 @@ import streamlit as st
 from medmodel.runs.run import Run
 from pages._shared.prediction import image_viewer
 from pages._shared.prediction.image_viewer import Layer
+from pages._shared.prediction.prediction_cache import predicted_sentence
 from pages._shared.presenter import diagnose_scene
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
@@ -53,6 +54,7 @@ def diagnosed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
                 classes=names,
                 probabilities=scores,
                 first_choice=int(scores.argmax()),
+                predicted_sentence=predicted_sentence(names, scores),
                 decision="",
                 prediction=SimpleNamespace(temperature=None),
             )

@@ -40,7 +40,7 @@ def test_an_answer_has_image_map_and_bars(
 ) -> None:
     app = diagnose(projector, diagnosed.run)
     slide = projector.data["slide"]
-    assert slide["title"] == "Predicted class: class 1 (75 %)"
+    assert slide["title"] == "Predicted class: class 1 (75\N{NO-BREAK SPACE}%)"
     assert slide["sentence"] == "first. True class: class 1."
     assert [i["title"] for i in slide["images"]] == [
         *("As in the data set", "Saliency map: class 1")
