@@ -145,12 +145,6 @@ def _problem(run: Run) -> str:
             "{title} is an external test: choose the run whose model was tested.",
             title=title,
         )
-    if run.config.multi_label:
-        return _(
-            "{title} gives several findings on one image: only models whose classes "
-            "exclude each other are averaged.",
-            title=title,
-        )
     if run.ensemble:
         return _("{title} is an ensemble itself: choose its members.", title=title)
     if (

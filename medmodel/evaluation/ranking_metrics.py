@@ -67,13 +67,18 @@ def class_areas(data: Predictions) -> list[ClassArea | None]:
 
 def macro_auc(data: Predictions, areas: Sequence[ClassArea | None]) -> Estimate:
     """Mean one-against-rest area of the classes that occur; two classes: the area."""
+    area = mean_area(areas)
+    return area.estimate(data.patients) if area else NOT_MEASURABLE
+
+
+def mean_area(areas: Sequence[ClassArea | None]) -> ClassArea | None:
+    """Mean of the areas that were measured on the same images; None without any."""
     measured = [area for area in areas if area is not None]
     if not measured:
-        return NOT_MEASURABLE
+        return None
     mean = sum(area.area for area in measured) / len(measured)
     influence = np.mean([area.influence for area in measured], axis=0)
-    rarest = min(area.rarest for area in measured)
-    return ClassArea(mean, influence, rarest).estimate(data.patients)
+    return ClassArea(mean, influence, min(area.rarest for area in measured))
 
 
 def class_area(data: Predictions, position: int) -> ClassArea | None:

@@ -25,6 +25,7 @@ from medmodel.evaluation.ranking_metrics import (
     ClassArea,
     auc_estimate,
     class_area,
+    mean_area,
     precision_influence,
 )
 from medmodel.evaluation.temperature_scaling import (
@@ -244,16 +245,12 @@ def _mean_auc(
     data: Sequence[Predictions], areas: Sequence[ClassArea | None]
 ) -> Estimate:
     """Mean area with its interval: the findings share their images and patients."""
-    measured = [area for area in areas if area is not None]
-    if not measured:
+    area = mean_area(areas)
+    if area is None:
         return NOT_MEASURABLE
-    mean = sum(area.area for area in measured) / len(measured)
-    influence = np.mean([area.influence for area in measured], axis=0)
-    rarest = min(area.rarest for area in measured)
-    estimate = ClassArea(mean, influence, rarest).estimate(data[0].patients)
     groups = [limiting_group("auc", each, _FINDING) for each in data]
     smallest = min(groups, key=lambda group: group.count)
-    return intervals.where_enough(estimate, "auc", smallest)
+    return intervals.where_enough(area.estimate(data[0].patients), "auc", smallest)
 
 
 def _mean_precision(data: Sequence[Predictions]) -> Estimate:
