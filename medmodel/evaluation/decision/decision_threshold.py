@@ -15,7 +15,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from medmodel.evaluation.decision.predicted_class import predicted_positions
+from medmodel.evaluation.decision.predicted_class import (
+    between_ends,
+    predicted_positions,
+)
 from medmodel.evaluation.intervals import (
     Estimate,
     all_images,
@@ -142,11 +145,14 @@ class ThresholdEffect:
     @property
     def rule(self) -> str:
         """How the predicted class follows from the scores, as a sentence."""
-        values = {"name": self.threshold.name, "value": self.threshold.value}
+        values = {
+            "name": self.threshold.name,
+            "value": between_ends(self.threshold.value, 1, 3),
+        }
         if self.decides:
             return _(
                 "Decision threshold: the predicted class is {name} from a score of "
-                "{value:.3f} on, below it {other}. Chosen on validation images, where "
+                "{value} on, below it {other}. Chosen on validation images, where "
                 "it is better than 0.5 beyond chance (balanced accuracy).",
                 other=next(c for c in self.classes if c != self.threshold.name),
                 **values,
@@ -154,11 +160,11 @@ class ThresholdEffect:
         if self.better:
             return _(
                 "Decision threshold 0.5, as the run is of an earlier version; a run of "
-                "today would take {value:.3f} for {name}, chosen on validation images.",
+                "today would take {value} for {name}, chosen on validation images.",
                 **values,
             )
         return _(
-            "Decision threshold 0.5: the best one on validation images, {value:.3f} "
+            "Decision threshold 0.5: the best one on validation images, {value} "
             "for {name}, is not better there beyond chance (balanced accuracy).",
             **values,
         )

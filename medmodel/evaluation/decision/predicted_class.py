@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.evaluation.temperature_scaling import Temperature, apply_temperature
-from medmodel.language import _
+from medmodel.language import _, format_number
 from medmodel.runs.run import Run
 from medmodel.runs.status import DecisionThreshold
 
@@ -47,6 +47,15 @@ def calibrated_value(
     return float(apply_temperature(scores, temperature.value)[0, 0])
 
 
+def between_ends(value: float, end: int, decimals: int) -> str:
+    """A number between 0 and an end, rounded to neither: with more decimals if needed.
+
+    Of a threshold either would say that all images are called, or none.
+    """
+    enough = (n for n in range(decimals, 15) if 0 < round(value, n) < end)
+    return format_number(value, f".{next(enough, 15)}f")
+
+
 def decision_threshold(run: Run) -> DecisionThreshold | None:
     """The threshold of a run's model; None without one, or without a model.
 
@@ -72,9 +81,9 @@ def decision_sentence(
         return ""
     other = next(name for name in classes if name != threshold.name)
     return _(
-        "The predicted class is {name} from {percent:.1f} % on, below it {other}: a "
+        "The predicted class is {name} from {percent} % on, below it {other}: a "
         "threshold chosen on validation images.",
         name=threshold.name,
-        percent=100 * calibrated_value(threshold, temperature),
+        percent=between_ends(100 * calibrated_value(threshold, temperature), 100, 1),
         other=other,
     )

@@ -11,6 +11,7 @@ import pytest
 from medmodel.core.errors import RunError
 from medmodel.evaluation.comparison import common_images
 from medmodel.evaluation.decision.predicted_class import (
+    between_ends,
     calibrated_value,
     decision_sentence,
     predicted_positions,
@@ -124,3 +125,29 @@ def test_a_predicted_class_without_scores_is_damage(run: Run) -> None:
     run.predictions_path.write_text("\n".join([head, ",".join(cells), rest]))
     with pytest.raises(RunError, match="no scores of the class 'elsewhere'"):
         read_predictions(run)
+
+
+@pytest.mark.parametrize(
+    ("value", "end", "decimals", "text"),
+    [
+        (0.5, 1, 3, "0.500"),
+        (0.9994, 1, 3, "0.999"),
+        (0.9996, 1, 3, "0.9996"),
+        (0.0004, 1, 3, "0.0004"),
+        (0.999996, 1, 3, "0.999996"),
+        (99.97, 100, 1, "99.97"),
+        (0.04, 100, 1, "0.04"),
+        (4e-7, 100, 1, "0.0000004"),
+    ],
+)
+def test_a_threshold_is_rounded_neither_to_nothing_nor_to_all(
+    value: float, end: int, decimals: int, text: str
+) -> None:
+    assert between_ends(value, end, decimals) == text
+
+
+def test_the_sentence_never_says_that_all_images_are_called() -> None:
+    low = decision_sentence(CLASSES, DecisionThreshold("ill", 0.0003), None)
+    assert "ill from 0.03 % on" in low
+    lowest = decision_sentence(CLASSES, DecisionThreshold("ill", 0.0000002), None)
+    assert "ill from 0.00002 % on" in lowest
