@@ -69,11 +69,14 @@ def test_every_package_and_process_has_its_heading_and_the_other_way_round() -> 
 
 def test_every_setting_that_is_read_is_in_the_table_and_the_other_way_round() -> None:
     read = set(re.findall(r'"(MEDMODEL_\w+)"', SOURCE))
-    assert sorted(first_cells(section(README, "Settings"))) == sorted(read)
+    documented = first_cells(section(README, "Settings"))
+    documented += first_cells(section(BENCHMARKS, "Settings"))
+    assert sorted(documented) == sorted(read)
 
 
 def test_every_benchmark_row_is_documented_once_and_the_other_way_round() -> None:
-    assert sorted(first_cells(BENCHMARKS)) == sorted(ROWS)
+    measured = BENCHMARKS.split("\n## Settings\n")[0]
+    assert sorted(first_cells(measured)) == sorted(ROWS)
 
 
 def test_benchmarks_in_the_readme_say_the_same_as_in_full() -> None:
