@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import urllib.request
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from medmodel.runs.status import RunStatus
@@ -67,6 +68,6 @@ def notify(run_id: str, state: RunStatus, kind: str = "") -> bool:
         opener = urllib.request.build_opener(_NoRedirect)
         with opener.open(request, timeout=TIMEOUT) as answer:
             return bool(200 <= answer.status < 300)
-    except (OSError, ValueError) as error:  # URLError and HTTPException's kin
+    except (OSError, ValueError, HTTPException) as error:
         log.warning("The webhook could not be told: %s.", type(error).__name__)
         return False

@@ -19,6 +19,9 @@ class Listener(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
         TAKEN.append((self.path, json.loads(self.rfile.read(length))))
+        if self.path == "/nonsense":
+            self.wfile.write(b"What?\r\n\r\n")
+            return
         self.send_response(int(self.path.strip("/") or 204))
         self.send_header("Location", "/200")
         self.end_headers()
@@ -51,7 +54,7 @@ def test_it_is_told_the_run_its_state_and_the_kind_of_failure(
     assert [("/", told | {"failure": "not_a_number"})] == TAKEN
 
 
-@pytest.mark.parametrize("status", ["302", "404", "500"])
+@pytest.mark.parametrize("status", ["302", "404", "500", "nonsense"])
 def test_another_answer_harms_nothing_and_no_other_address_is_told(
     address: str, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
