@@ -66,8 +66,10 @@ class OpenEncoder:
 
     def _ask(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self.file.dtype == "uint8":
+            # What a member of an ensemble sees was shrunk: no whole numbers.
+            whole = np.rint(images).astype(np.uint8)
             values: NDArray[Any] = _transposed(
-                self.encoder, _repeated(self.encoder, images)
+                self.encoder, _repeated(self.encoder, whole)
             )
         else:
             values = encoder_input(self.encoder, images).astype(self.file.dtype)

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 
 from medmodel.core.errors import WeightsError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.imaging.images import prepare_image
 from medmodel.inference.encoder_network import encoder_features, encoder_model
 from medmodel.model_import.encoders import read_encoder
 from medmodel.networks.encoder_layer import (
@@ -19,6 +20,7 @@ from medmodel.networks.encoder_layer import (
     images_at_once,
     open_encoder,
 )
+from medmodel.networks.ensemble import Part, ensemble_model
 from tests.encoder_files import (
     MEAN,
     SIDE,
@@ -79,6 +81,23 @@ def test_bytes_are_not_normalised(folder: Path, images: np.ndarray) -> None:
     write_encoder(folder, "pool", "pooled", model=pooled_encoder(TensorProto.UINT8))
     features = open_encoder(read_encoder("pool")).features(images)
     np.testing.assert_allclose(features[:, 3:], images.max((1, 2)), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.UINT8, TensorProto.FLOAT])
+def test_encoders_are_members_of_an_ensemble(
+    folder: Path, images: np.ndarray, kind: int
+) -> None:
+    write_encoder(folder, "pool", "pooled", model=pooled_encoder(kind))
+    kernel = np.random.default_rng(1).normal(0, 0.1, (6, 2))
+    encoder, seen = read_encoder("pool"), Preprocessing(SIDE)
+    one = encoder_model(encoder, seen, kernel, np.zeros(2))
+    other = encoder_model(encoder, seen, -kernel, np.ones(2))
+    # A member sees images of a larger one shrunk, which are no whole numbers.
+    larger = np.repeat(np.repeat(images, 2, axis=1), 2, axis=2)
+    shrunk = np.stack([prepare_image(image, seen) for image in larger])
+    model = ensemble_model([Part(one, 1.0), Part(other, 1.0)], Preprocessing(2 * SIDE))
+    mean = (np.asarray(one(shrunk)) + np.asarray(other(shrunk))) / 2
+    np.testing.assert_allclose(np.asarray(model(larger)), mean, atol=2e-3)
 
 
 @pytest.mark.parametrize("layout, axes", [("NCHW", (2, 3)), ("NHWC", (1, 2))])
