@@ -7,21 +7,26 @@ moves when the image is turned, shifted, scaled and made brighter or darker a li
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.errors import DataError
+from medmodel.core import sandbox
+from medmodel.core.errors import DataError, ImageError
 from medmodel.evaluation.clinical.recist import REPEATABILITY, Lesion, Visit, assess
 from medmodel.language import _
 
 USUAL_PATTERN = r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})"
 """Year, month and day one after the other, with or without a mark between them."""
+SECONDS = 5
+"""Wall time for the names of all images."""
 _EARLIEST, _LATEST = 1895, 2200
 """Years in which an image may have been taken."""
 
@@ -62,6 +67,46 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
             )
         )
     return compiled
+
+
+def dates_in_names(names: Sequence[str], pattern: str) -> list[date | None]:
+    """The first date in each file's name; None where there is none.
+
+    A pattern that somebody typed is tried in the sandbox, as in `data.patient_regex`:
+    it may take for ever, in which nothing else in the process would move.
+
+    Args:
+        names: The files' names.
+        pattern: As for `compile_pattern`.
+
+    Raises:
+        DataError: The pattern is none, or takes too long.
+    """
+    compiled = compile_pattern(pattern)
+    if pattern == USUAL_PATTERN or not names:
+        return [date_in_name(name, compiled) for name in names]
+    function = f"{__name__}:dates_by_pattern"
+    data = json.dumps(list(names)).encode()
+    try:
+        answer = sandbox.ask(function, data, "pattern", SECONDS, pattern=pattern)
+    except ImageError as error:
+        raise DataError(
+            _(
+                "This pattern cannot be tried on {count:,} file names within "
+                "{seconds} seconds. Repetitions inside a repetition, as in (a+)+, "
+                "take for ever: write it more simply.",
+                count=len(names),
+                seconds=SECONDS,
+            )
+        ) from error
+    return [date.fromisoformat(day) if day else None for day in answer["days"]]
+
+
+def dates_by_pattern(data: bytes, name: str, pattern: str) -> dict[str, Any]:
+    """What the sandbox runs on a JSON list of names: ISO 8601 dates, "" for none."""
+    compiled = compile_pattern(pattern)
+    days = [date_in_name(text, compiled) for text in json.loads(data)]
+    return {"days": [day.isoformat() if day else "" for day in days]}
 
 
 def date_in_name(name: str, pattern: re.Pattern[str]) -> date | None:

@@ -17,8 +17,7 @@ from medmodel.evaluation.clinical.recist import LARGEST_MM, REPEATABILITY, Visit
 from medmodel.evaluation.clinical.time_line import (
     USUAL_PATTERN,
     Reading,
-    compile_pattern,
-    date_in_name,
+    dates_in_names,
     is_within_error,
     reading_of,
     size_visits,
@@ -176,19 +175,16 @@ def _ask_dates(cases: Sequence[Case]) -> None:
             )
     if source == "typed":
         return
-    compiled = compile_pattern(pattern)
     if source == "headers":
         audit.record("header_dates", images=len(cases))
-    for case in cases:
-        told = f"{source} {pattern}"
-        if st.session_state.get(f"day-from-{case.key}") == told:
-            continue
+    told = f"{source} {pattern}"
+    new = [c for c in cases if st.session_state.get(f"day-from-{c.key}") != told]
+    if source == "headers":
+        days = [_date_in_header(case) for case in new]
+    else:
+        days = dates_in_names([case.name for case in new], pattern)
+    for case, day in zip(new, days, strict=True):
         st.session_state[f"day-from-{case.key}"] = told
-        day = (
-            date_in_name(case.name, compiled)
-            if source == "names"
-            else _date_in_header(case)
-        )
         st.session_state[f"day-{case.key}"] = day
     without = [case.name for case in cases if _day(case) is None]
     if without:

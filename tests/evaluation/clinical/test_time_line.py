@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from medmodel.core.errors import DataError
+from medmodel.evaluation.clinical import time_line
 from medmodel.evaluation.clinical.time_line import (
     USUAL_PATTERN,
     Reading,
     by_patient,
     compile_pattern,
     date_in_name,
+    dates_in_names,
     is_within_error,
     reading_of,
     size_visits,
@@ -49,6 +51,20 @@ def test_a_pattern_of_ones_own() -> None:
 def test_patterns_that_are_none(pattern: str) -> None:
     with pytest.raises(DataError, match=r"regular expression|groups"):
         compile_pattern(pattern)
+
+
+def test_dates_of_all_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["visit 2024/03/09 end", "visit soon end"]
+    assert dates_in_names(names, r"visit (\S+) end") == [date(2024, 3, 9), None]
+    assert dates_in_names([], r"visit (\S+) end") == []
+    with pytest.raises(DataError, match="groups"):
+        dates_in_names(names, "none")
+    monkeypatch.setattr(time_line, "SECONDS", 1)
+    with pytest.raises(DataError, match="2 file names within 1 seconds"):
+        dates_in_names(["1" * 60 + ".png", "a"], r"((?:\d+)+)x")
+    # No process is asked for the usual one.
+    monkeypatch.setattr(time_line.sandbox, "ask", None)
+    assert dates_in_names(["20240309"], USUAL_PATTERN) == [date(2024, 3, 9)]
 
 
 def test_sizes_over_time() -> None:
