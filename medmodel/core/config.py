@@ -345,16 +345,7 @@ class TrainConfig:
             problems["test_fraction"] = _(
                 "Validation and test together may take at most 0.9 of the images."
             )
-        if self.encoder and self.training != "frozen":
-            problems["training"] = _(
-                "An encoder of the weights folder is not changed: only the last layer "
-                "is trained."
-            )
-        if self.encoder and self.size:
-            problems["size"] = _(
-                "The encoder's own input size is taken: 0; {size} was given.",
-                size=self.size,
-            )
+        problems |= self._problems_of_encoder()
         pretrained = self.model == "efficientnet_lite0" or self.encoder
         if self.training == "frozen" and not pretrained:
             problems["training"] = _(
@@ -368,6 +359,21 @@ class TrainConfig:
         problems |= self._problems_of_segmentation() | self._problems_of_descent()
         wrong = _window_problem(self.window) | step_problem(self.steps)
         return problems | _pattern_problem(self.patient_pattern) | wrong
+
+    def _problems_of_encoder(self) -> dict[str, str]:
+        """Settings that do not fit an encoder of the weights folder."""
+        problems: dict[str, str] = {}
+        if self.encoder and self.training != "frozen":
+            problems["training"] = _(
+                "An encoder of the weights folder is not changed: only the last layer "
+                "is trained."
+            )
+        if self.encoder and self.size:
+            problems["size"] = _(
+                "The encoder's own input size is taken: 0; {size} was given.",
+                size=self.size,
+            )
+        return problems
 
     def _problems_of_segmentation(self) -> dict[str, str]:
         """Settings that do not fit a segmentation, field -> sentence."""

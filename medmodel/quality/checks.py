@@ -131,8 +131,7 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
         split_table: What `splits.assign_splits` made of it.
     """
     readable = index.readable
-    present = set(split_table["split"])
-    names = [name for name in SPLITS if name in present]
+    names = [name for name in SPLITS if name in set(split_table["split"])]
     known = split_table[split_table["patient"] != ""]
     counted = row_per_finding(split_table) if index.multi_label else split_table
     classes = sorted(set(counted["label"]))

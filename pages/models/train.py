@@ -466,11 +466,7 @@ def main() -> None:
         recipe = pick_recipe(folder, like)
     if recipe == BEST:
         with right:
-            unfit = "" if has_classes(folder) else _no_classes()
-            if finds_several(str(folder)):
-                unfit = _(SEVERAL_FINDINGS)
-            show_best(folder, guessed_pattern(str(folder)), unfit)
-            show_facts(folder, files_of(str(folder))[1], True)
+            offer_best(folder)
         return
     with left:
         start = starting_point(folder, recipe, like)
@@ -494,9 +490,7 @@ def main() -> None:
             show_rate_finder(config, key)
     with press:
         pressed = primary_button(
-            _("Train")
-            if config.folds <= 1
-            else _("Train {folds} folds", folds=config.folds),
+            _train_label(config),
             "Ctrl+Enter",
             icon=":material/play_arrow:",
             disabled=bool(problem),
@@ -509,10 +503,30 @@ def main() -> None:
         show_beside(folder, config, may_train=not problem)
     if pressed:
         with errors_shown():
-            folds = fold_configs(config, config.folds)
-            runs = [queue.submit(each, widgets.store()) for each in folds]
-            only = {"run": runs[0].id} if len(runs) == 1 else {}
-            st.switch_page(widgets.RUNS, query_params=only)
+            submit(config)
+
+
+def _train_label(config: TrainConfig) -> str:
+    if config.folds <= 1:
+        return _("Train")
+    return _("Train {folds} folds", folds=config.folds)
+
+
+def offer_best(folder: Path) -> None:
+    """Asks for a time in place of settings, beside what is known of the data set."""
+    unfit = "" if has_classes(folder) else _no_classes()
+    if finds_several(str(folder)):
+        unfit = _(SEVERAL_FINDINGS)
+    show_best(folder, guessed_pattern(str(folder)), unfit)
+    show_facts(folder, files_of(str(folder))[1], True)
+
+
+def submit(config: TrainConfig) -> None:
+    """Puts the run, or one for each fold, into the queue, and opens it."""
+    folds = fold_configs(config, config.folds)
+    runs = [queue.submit(each, widgets.store()) for each in folds]
+    only = {"run": runs[0].id} if len(runs) == 1 else {}
+    st.switch_page(widgets.RUNS, query_params=only)
 
 
 main()
