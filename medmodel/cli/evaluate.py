@@ -57,6 +57,10 @@ def command(
     of training or validation images do not count.
     """
     if run.config.segments:
+        if by_group:
+            raise click.UsageError(
+                _("--by-group is for models that classify; this one outlines.")
+            )
         _show_segmentation(run, as_json)
     else:
         _show_classification(run, all_metrics, by_group, as_json)

@@ -60,6 +60,10 @@ def command(
     prediction; its table goes to --output.
     """
     say(_("Not for clinical use."), to_errors=True)
+    if masks and not run.config.segments:
+        raise click.UsageError(
+            _("--masks is for models that outline; this one classifies.")
+        )
     if len(images) == 1 and is_batch(images[0]):
         _answer_batch(ctx, run, images[0], check_output(output), as_json)
         return
