@@ -77,7 +77,7 @@ def image_attributes(
     values = {**_header_values(folder, files), **values}
     groups: dict[str, list[str]] = {}
     left_out: dict[str, str] = {}
-    if len(set(files)) > MOST_HEADERS:
+    if len(set(files)) > MOST_HEADERS and _is_dicom(folder, files[0]):
         left_out[_("DICOM headers")] = _(
             "not read of more than {count:,} files", count=MOST_HEADERS
         )
@@ -115,6 +115,14 @@ def _header_values(folder: Path, files: Sequence[str]) -> dict[str, list[str]]:
     if not any(facts.values()):
         return {}
     return {name: [facts[f].get(name, "") for f in files] for name in ATTRIBUTE_TITLES}
+
+
+def _is_dicom(folder: Path, file: str) -> bool:
+    try:
+        with open_data_file(folder, file) as opened:
+            return is_dicom(opened.read(HEAD))
+    except OSError:  # as in `_header`
+        return False
 
 
 def _header(folder: Path, file: str) -> dict[str, str]:

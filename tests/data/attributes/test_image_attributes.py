@@ -126,3 +126,15 @@ def test_who_somebody_is_may_repeat_from_image_to_image(folder: Path) -> None:
     attributes = image_attributes(folder, PATHS, ["p", "p", "q", "q"])
     assert not attributes.groups
     assert "identifiers" in attributes.left_out["key"]
+
+
+def test_that_headers_are_too_many_is_said_of_dicom_files_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medmodel.data.attributes.image_attributes.MOST_HEADERS", 1)
+    assert not image_attributes(folder, PATHS).left_out
+    assert not image_attributes(folder, ["gone.png", *PATHS]).left_out
+    for name in ("a.dcm", "b.dcm"):
+        (folder / name).write_bytes(dicom_file(ramp(), PatientSex="F"))
+    left_out = image_attributes(folder, ["a.dcm", "b.dcm"]).left_out
+    assert left_out == {"DICOM headers": "not read of more than 1 files"}
