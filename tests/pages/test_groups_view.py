@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from medmodel.evaluation.groups.run_groups import group_table, groups_of_run
+from medmodel.evaluation.positive_class import choose_positive
 from medmodel.reports.evaluation_html import evaluation_page
 from medmodel.runs.run import Run
 from tests.conftest import draw_class_folders
@@ -44,3 +45,15 @@ def test_groups_stand_on_the_page_in_the_table_and_in_the_report(run: Run) -> No
     assert "<h2>By group</h2>" in page
     # One band of ages parts nothing; no age is written anywhere.
     assert "95" not in "".join(map(str, table["group"]))
+
+
+def test_a_table_and_a_positive_class_are_seen_at_once(run: Run) -> None:
+    app = open_page(PAGE, run=run.id, view="By group")
+    assert any("Nothing is known" in box.value for box in app.info)
+    describe(run)
+    app = open_page(PAGE, run=run.id, view="By group")
+    assert "**Sex**" in said(app)
+    assert "Choose the positive class under Metrics" in said(app)
+    choose_positive(run, "light")
+    app = open_page(PAGE, run=run.id, view="By group")
+    assert "Choose the positive class under Metrics" not in said(app)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from medmodel.data.folders import safe_folder
 from medmodel.evaluation.groups.group_comparison import NOT_STATED, GroupResult
 from medmodel.evaluation.groups.run_groups import RunGroups, group_table, groups_of_run
 from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.positive_class import positive_class
 from medmodel.language import _, present_language
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -23,7 +25,7 @@ from pages._shared.common.words import plain
 def show_groups(run: Run) -> None:
     """The verdict, then a table for each attribute."""
     with st.spinner(_("Reading what is known of the test images …")):
-        groups = _groups(str(run.folder), run_cache.version(run), present_language())
+        groups = _groups(str(run.folder), _version(run), present_language())
     comparison = groups.comparison
     if not comparison.results:
         st.info(_nothing_known(), icon=":material/info:")
@@ -59,9 +61,16 @@ def show_groups(run: Run) -> None:
     _say_left_out(groups)
 
 
+def _version(run: Run) -> tuple[int, int, str]:
+    """Changes with the predictions, the positive class, and a table put beside them."""
+    positive = positive_class(run, run_cache.split(run).classes)
+    changed = safe_folder(run.config.dataset).stat().st_mtime_ns
+    return run_cache.version(run), changed, positive.name if positive else ""
+
+
 # Titles and reasons are made in the language that asks.
 @st.cache_resource(max_entries=16, ttl=600, show_spinner=False)
-def _groups(folder: str, version: int, language: str) -> RunGroups:
+def _groups(folder: str, version: tuple[int, int, str], language: str) -> RunGroups:
     return groups_of_run(Run(Path(folder)))
 
 
