@@ -136,19 +136,21 @@ def command(
 def _config(
     folder: Path, recipes: bool, recipe: str, space: dict[str, Dimension]
 ) -> SweepConfig:
-    from medmodel.data.layout import list_files
+    from medmodel.data.layout import read_layout
+    from medmodel.data.multi_label.settings import fitted_settings
     from medmodel.quality.report_store import suggested_pattern
 
-    files = [file.path for file in list_files(folder)[0]]
-    pattern = suggested_pattern(folder, files)
+    layout = read_layout(folder)
+    pattern = suggested_pattern(folder, [file.path for file in layout.files])
     if recipes:
         if space:
             raise click.UsageError(_("With --recipes nothing else varies."))
         return recipes_sweep(
             config_for("instant", str(folder), patient_pattern=pattern)
         )
+    base = config_for(recipe, str(folder), patient_pattern=pattern)
     return SweepConfig(
-        config_for(recipe, str(folder), patient_pattern=pattern),
+        fitted_settings(base, bool(layout.findings)),
         space or {"learning_rate": Dimension((), 1e-4, 1e-2, True)},
     )
 

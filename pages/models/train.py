@@ -49,7 +49,11 @@ from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
 from pages._shared.training.augmentation_preview import show_augmentation
 from pages._shared.training.best_form import BEST, SUMMARY, TITLE, show_best
-from pages._shared.training.dataset_facts import show_expected_time, show_facts
+from pages._shared.training.dataset_facts import (
+    finds_several,
+    show_expected_time,
+    show_facts,
+)
 from pages._shared.training.encoder_choice import pick_encoder
 from pages._shared.training.rate_finder import show_rate_finder
 from pages._shared.training.train_form import (
@@ -100,15 +104,6 @@ def is_dataset(folder: Path) -> bool:
 def has_classes(folder: Path) -> bool:
     """Whether there are images of two classes, by the names of files."""
     return len(files_of(str(folder))[1]) > 1
-
-
-@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
-def finds_several(folder: str) -> bool:
-    """Whether an image may have several findings, as a table says."""
-    try:
-        return bool(read_layout(Path(folder)).findings)
-    except DataError:
-        return False
 
 
 @st.cache_data(max_entries=256, ttl=60, show_spinner=False)

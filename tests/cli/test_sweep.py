@@ -65,3 +65,19 @@ def test_a_time_is_not_spent_on_several_findings(
     refused = invoke("sweep", str(folder), "--best-in", "3", status=1)
     assert "several findings on one image" in refused.stderr
     assert list_sweeps() == []
+
+
+def test_what_several_findings_do_not_take_is_refused_before_a_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invoke: Invoke
+) -> None:
+    monkeypatch.setattr(background.BackgroundTask, "start", lambda self: None)
+    folder = draw_findings_folder(tmp_path / "data" / "findings")
+    monkeypatch.setenv("MEDMODEL_DATA", str(folder.parent))
+    arguments = ("sweep", str(folder), "--recipe", "compact")
+    refused = invoke(*arguments, "--mixup", "0,0.2", status=2)
+    assert "not for several findings" in refused.stderr
+    assert list_sweeps() == []
+    invoke(*arguments, "--size", "32,64")
+    (sweep,) = list_sweeps()
+    base = sweep.config.base
+    assert base.multi_label and not base.class_weights

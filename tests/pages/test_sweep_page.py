@@ -14,6 +14,7 @@ from medmodel.core.storage import write_json
 from medmodel.runs.run import RunStore
 from medmodel.sweeps.search_space import best_sweep
 from medmodel.sweeps.sweep import Trial, Trials, list_sweeps, make_sweep
+from tests.findings_folder import draw_findings_folder
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press
 from tests.written_sweep import write_sweep
@@ -47,6 +48,17 @@ def test_the_form_says_what_is_wrong_and_starts(class_folders: Path) -> None:
     press(page, "Start the sweep")
     (sweep,) = list_sweeps()
     assert sweep.config.space["size"].choices == (64, 128)
+
+
+def test_the_form_refuses_what_several_findings_do_not_take(tmp_path: Path) -> None:
+    folder = draw_findings_folder(tmp_path / "data" / "findings")
+    page = open_page(PAGE, dataset=str(folder))
+    page.button_group[0].set_value(["mixup"]).run()
+    assert "not for several findings" in texts(page)
+    page.button_group[0].set_value(["size"]).run()
+    press(page, "Start the sweep")
+    (sweep,) = list_sweeps()
+    assert sweep.config.base.multi_label
 
 
 def test_the_winner_is_said_to_be_optimistic(class_folders: Path) -> None:

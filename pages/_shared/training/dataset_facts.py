@@ -10,6 +10,8 @@ import streamlit as st
 
 from medmodel.core import devices
 from medmodel.core.config import TrainConfig
+from medmodel.core.errors import DataError
+from medmodel.data.layout import read_layout
 from medmodel.language import N_, _, translate
 from medmodel.quality import report_store
 from medmodel.quality.checks import DatasetReport
@@ -26,6 +28,15 @@ from pages._shared.training.train_form import default_device
 IMBALANCED = 3.0
 """Images of the commonest class by those of the rarest, from which on it is said."""
 _TABLE_HEIGHT = 180
+
+
+@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
+def finds_several(folder: str) -> bool:
+    """Whether an image may have several findings, as a table says."""
+    try:
+        return bool(read_layout(Path(folder)).findings)
+    except DataError:
+        return False
 
 
 def show_expected_time(config: TrainConfig, images: int) -> None:

@@ -13,6 +13,7 @@ from medmodel.core.environment import data_roots
 from medmodel.core.errors import DataError
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files
+from medmodel.data.multi_label.settings import fitted_settings
 from medmodel.language import _
 from medmodel.quality import report_store
 from medmodel.sweeps.search_space import (
@@ -28,7 +29,7 @@ from medmodel.sweeps.search_space import (
 from pages._shared.common import widgets
 from pages._shared.common.legible import legible
 from pages._shared.common.words import duration
-from pages._shared.training.dataset_facts import rounded
+from pages._shared.training.dataset_facts import finds_several, rounded
 
 _SIZES = (32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 _BATCHES = (4, 8, 16, 32, 64, 128, 256)
@@ -88,7 +89,9 @@ def _pattern(folder: str) -> str:
 
 def base_config(folder: Path, recipe: str) -> TrainConfig:
     """What all trials share."""
-    return config_for(recipe, str(folder), patient_pattern=_pattern(str(folder)))
+    config = config_for(recipe, str(folder), patient_pattern=_pattern(str(folder)))
+    # What makes no sense for several findings is said before anything is trained.
+    return fitted_settings(config, finds_several(str(folder)))
 
 
 def ask_sweep(folder: Path) -> SweepConfig:
