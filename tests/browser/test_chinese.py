@@ -18,6 +18,7 @@ NAMES = [
     *(
         "Sample CT phantoms",
         "Sample CT nodules with masks",
+        "Sample CT with two findings",
         "Ground glass",
         "No nodule",
         "One nodule",
@@ -31,6 +32,7 @@ NAMES = [
         "ZIP MedMNIST ChestMNIST CC BY NC",
         "zenodo.org doi.org https",
         "TRIPOD AI CLAIM",
+        "TensorBoard MLflow Mixup EMA",
     ),
     "patient015_slice3.png",
     r"((?<![A-Za-z0-9])patient\d+)",
@@ -102,7 +104,8 @@ def test_from_the_start_to_the_verdict(page: Page, served: AppServer) -> None:
     # The sample data set is drawn first.
     page.get_by_role("radiogroup", name="训练方案").wait_for(timeout=5 * WAIT)
     assert_chinese(page, served)
-    press(page, page.get_by_test_id("stMain").get_by_role("button", name="训练"))
+    train = page.get_by_test_id("stMain").get_by_role("button", name="训练", exact=True)
+    press(page, train)
     expect(page.locator(".mm-word")).to_have_text("完成", timeout=10 * WAIT)
     expect(page.get_by_text("模型效果如何")).to_be_visible()
     assert_chinese(page, served)
