@@ -49,6 +49,15 @@ def with_findings(folder: Path, table: Table, rows: Sequence[Sequence[str]]) -> 
         AmbiguousLayoutError: Its labels may be several findings each.
     """
     if table.classes:
+        if column := _unknown_beside(table, rows):
+            question = _(
+                "{name} has columns of yes and no, and others with “unknown” in them, "
+                "such as {column!r}: are all of them findings?",
+                name=table.name,
+                column=column,
+            )
+            place = table.path.relative_to(folder).as_posix()
+            raise AmbiguousLayoutError(question, place)
         several = sum(_marked(table, row) > 1 for row in rows)
         if several >= max(FEWEST, LEAST_SHARE * len(rows)):
             return of_columns(table, table.classes, rows)
@@ -64,6 +73,26 @@ def with_findings(folder: Path, table: Table, rows: Sequence[Sequence[str]]) -> 
             _question(table, counts, sign), table.path.relative_to(folder).as_posix()
         )
     return table
+
+
+def _unknown_beside(table: Table, rows: Sequence[Sequence[str]]) -> str:
+    """A column of yes, no and unknown beside those of yes and no; "" for none.
+
+    Of classes of which each row marks one, such a column says nothing.
+    """
+    places = table.classes.values()
+    marks = [
+        sum(at < len(row) and row[at].casefold() in TRUE for at in places)
+        for row in rows
+    ]
+    if sum(count != 1 for count in marks) < max(FEWEST, LEAST_SHARE * len(rows)):
+        return ""
+    used = {*table.classes.values(), *table.columns.values(), *table.flags}
+    for at, name in enumerate(table.header):
+        values = {row[at].casefold() for row in rows if at < len(row)}
+        if at not in used and values & _UNKNOWN and is_finding_column(values):
+            return name
+    return ""
 
 
 def suggested_sign(labels: Mapping[str, int]) -> str:

@@ -51,6 +51,26 @@ def test_a_column_for_each_finding(beside: Path, yes: str, no: str) -> None:
     assert "2 columns of yes and no" in datasets.layout_sentences(beside)[0]
 
 
+def test_columns_with_unknown_beside_others_are_asked_about(beside: Path) -> None:
+    """As those of CheXpert: read as classes, the column would be lost."""
+    rows = ("1,,-1.0", "1,,0", ",1,1.0", ",1,1", ",,1", ",,-1")
+    table(beside, "nodule,mass,edema", *rows)
+    with pytest.raises(AmbiguousLayoutError, match="such as 'edema': are all of them"):
+        layout.read_layout(beside)
+    findings = TableReading("file", findings=("nodule", "mass", "edema"))
+    save_choice(beside, LayoutChoice(tables={"labels.csv": findings}))
+    assert labels(beside) == ["nodule", "edema|mass", "edema|mass", "edema"]
+
+
+def test_classes_that_every_row_marks_are_no_question(beside: Path) -> None:
+    rows = ("1,,-1", "1,,0", ",1,1", ",1,1", "1,,1", ",,-1")
+    table(beside, "nodule,mass,turn", *rows)
+    assert layout.read_layout(beside).findings == ()
+    # As does a column that holds more than yes, no and unknown.
+    table(beside, "nodule,mass,turn", *rows[:4], ",,7", ",,-1")
+    assert layout.read_layout(beside).findings == ()
+
+
 def test_one_slip_makes_no_multi_label(beside: Path) -> None:
     table(beside, "a,b", "1,0", "1,0", "0,1", "0,1", "1,1", "0,1")
     assert not layout.read_layout(beside).findings
