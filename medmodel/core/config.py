@@ -308,9 +308,11 @@ class TrainConfig:
     def problems(self) -> dict[str, str]:
         """What is wrong, as field -> sentence; empty when all is well."""
         problems: dict[str, str] = {}
+        # As large as its largest member, which may be an encoder's input.
+        any_size = self.recipe == ENSEMBLE
         for name, low, high in _RANGES:
             value = getattr(self, name)
-            if not low <= value <= high:
+            if not low <= value <= high and not (name == "size" and any_size):
                 problems[name] = _(
                     "“{setting_word}” must lie between {low:g} and {high:g}; "
                     "{value:g} was given.",
@@ -328,8 +330,8 @@ class TrainConfig:
                     choices=", ".join(choices),
                     value=getattr(self, name),
                 )
-        automatic = self.size == 0 and self.training == "frozen"
-        if not automatic and not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
+        any_size |= self.size == 0 and self.training == "frozen"
+        if not any_size and not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
             problems["size"] = _(
                 "Input size must lie between {smallest} and {largest} pixels; "
                 "{size} was given. Only frozen training can choose one itself: 0.",

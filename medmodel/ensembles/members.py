@@ -64,11 +64,13 @@ def ensemble_config(members: Sequence[Run], name: str = "") -> TrainConfig:
         name: What it is called; may be empty.
     """
     first, images = members[0].config, common_preprocessing(members)
+    # An encoder is a network of frozen training alone.
+    networks = [run.config.model for run in members if not run.config.encoder]
     return TrainConfig(
         dataset=first.dataset,
         name=name.strip(),
         recipe=ENSEMBLE,
-        model=first.model,
+        model=networks[0] if networks else TrainConfig.model,
         # Not frozen: what enters its last layer are no features of an image.
         training="fine_tune",
         size=images.size,

@@ -53,6 +53,18 @@ def test_it_waits_like_any_run(pair: list[Run]) -> None:
     assert (made.config.size, made.config.colour) == (96, "rgb")
 
 
+@pytest.mark.parametrize("encoders", [[0], [1], [0, 1]])
+@pytest.mark.parametrize("size", [16, 518])
+def test_encoders_are_members(pair: list[Run], encoders: list[int], size: int) -> None:
+    for at in encoders:
+        frozen = replace(pair[at].config, model="encoder:vit", size=0)
+        pair[at].write_config(replace(frozen, training="frozen"))
+    for run in pair:
+        facts(run, size=size)
+    made = submit(pair, RunStore())
+    assert (made.config.size, made.config.encoder) == (size, "")
+
+
 def test_grey_where_all_see_grey(pair: list[Run]) -> None:
     for run in pair:
         facts(run, colour="grey")
