@@ -14,7 +14,7 @@ _WORDS = (
     "id ids identifier identifiers uid uids guid uuid hash mrn pid nhs ssn cpr hkid "
     "name names initials nom prenom nombre apellido apellidos nome cognome sobrenome "
     "imie nazwisko имя фамилия dob yob born date dates dated datetime timestamp datum "
-    "fecha phone telephone mobile tel fax email mail street zip zipcode postcode plz "
+    "fecha phone telephone tel fax email mail street zip zipcode postcode plz "
     "postal comment comments remark remarks note notes text report impression unnamed "
     "dr operator technologist technician surgeon nurse reader rater annotator reviewer "
     "observer arzt arztin medecin medico"
