@@ -428,6 +428,14 @@ def _facts_beside(
     else:
         said = _("names no file")
     by_folder = _facts_if_classes(source)
+    if not by_folder and reasons and not absent:
+        raise DataError(
+            _(
+                "{name} names no file that can be used: {reason}.",
+                name=name,
+                reason=reasons[0][1],
+            )
+        )
     if not by_folder:
         raise DataError(
             _(

@@ -17,6 +17,7 @@ from medmodel.data.layouts.layout_choice import (
 )
 from medmodel.data.layouts.split_names import Role
 from medmodel.data.tables import manifest, table_text
+from tests.conftest import draw_class_folders
 
 
 def write(folder: Path, *lines: str, name: str = "labels.csv") -> Path:
@@ -66,6 +67,22 @@ def places(folder: Path) -> dict[str, tuple[str, str]]:
 
 def words(folder: Path) -> str:
     return layout.left_out(layout.list_files(folder)[1])
+
+
+def test_rows_that_are_longer_than_the_header(tmp_path: Path) -> None:
+    """Where a separator is not quoted, what follows has moved."""
+    folder = draw_class_folders(tmp_path / "data" / "set", ("x",), 3)
+    rows = [f"x/x_00{at}.png,{word}" for at, word in enumerate(("ill", "well", "ill"))]
+    write(folder, "file,label", *rows[:2], f"{rows[2]},very")
+    assert list(places(folder)) == ["x/x_000.png", "x/x_001.png"]
+    assert "more values than columns in labels.csv" in words(folder)
+    write(folder, "file,label", *(f"{row},very" for row in rows))
+    with pytest.raises(DataError) as refused:
+        layout.list_files(folder)
+    assert str(refused.value) == (
+        "labels.csv names no file that can be used: more values than columns in "
+        "labels.csv."
+    )
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
