@@ -123,3 +123,14 @@ def test_the_best_in_a_time_says_what_was_tried(class_folders: Path) -> None:
     assert "best of 3 trials" in said and "optimistic" in said
     table = page.dataframe[0].value
     assert list(table["Candidate"]) == ["Instant", "Compact CNN", "Ensemble"]
+
+
+def test_a_baseline_that_failed_has_its_reason_in_the_run(class_folders: Path) -> None:
+    run = write_finished_run(class_folders, "trial")
+    sweep = make_sweep(best_sweep(config_for("instant", str(class_folders)), 10))
+    failed = Trial(0, {"candidate": "instant"}, run.id, "failed")
+    write_json(sweep.folder / "trials.json", Trials([failed]))
+    sweep.task.write("finished")
+    assert "its run says why" in texts(open_page(PAGE, sweep=sweep.id))
+    sweep.task.write("starting", started=time.time())
+    assert "finished an epoch yet" in texts(open_page(PAGE, sweep=sweep.id))

@@ -46,7 +46,7 @@ def _show(sweep: Sweep, was_running: bool) -> None:
             sweep.task.start()
             st.rerun()
     _show_progress(sweep, state.running)
-    _show_winner(sweep)
+    _show_winner(sweep, state.running)
     _show_table(trials, sweep)
     _show_figures(sweep)
 
@@ -103,11 +103,14 @@ def _time_spent(sweep: Sweep, done: int) -> tuple[float, str]:
     return spent / given, sentence
 
 
-def _show_winner(sweep: Sweep) -> None:
+def _show_winner(sweep: Sweep, running: bool) -> None:
     trials = sweep.results.trials
     best = best_trial(trials)
     if best is None:
-        st.info(_("No trial has finished an epoch yet."), icon=":material/science:")
+        sentence = _("No trial has finished an epoch yet.")
+        if trials and not running:
+            sentence = _("No trial finished an epoch: its run says why.")
+        st.info(sentence, icon=":material/science:")
         return
     scored = sum(trial.val_loss is not None for trial in trials)
     st.markdown(
