@@ -75,6 +75,14 @@ def _difference(image: _Grid, mask: _Grid, name: str) -> str:
             mask_voxels=" × ".join(map(str, mask.shape)),
             voxels=" × ".join(map(str, image.shape)),
         )
+    if np.array_equal(image.affine, mask.affine, equal_nan=True):
+        return ""
+    if not (np.isfinite(image.affine).all() and np.isfinite(mask.affine).all()):
+        return _(
+            "Where {mask} lies is not known: its header (affine) or that of its image "
+            "holds what is no number. Save the mask with the image's affine.",
+            mask=name,
+        )
     apart = float(np.linalg.norm(image.corners - mask.corners, axis=1).max())
     if apart <= image.smallest_side / 2:
         return ""

@@ -53,6 +53,18 @@ def test_grids_are_compared(
     assert bool(said) == bool(problem)
 
 
+def test_a_header_without_numbers_is_no_place(tmp_path: Path) -> None:
+    nowhere = moved(float("nan"))
+    for image, mask in ((GRID, nowhere), (nowhere, GRID), (nowhere, nowhere)):
+        write(tmp_path / "images/a.nii", image)
+        write(tmp_path / "labels/a.nii", mask)
+        problem = grid_problem(tmp_path, "images/a.nii", ["labels/a.nii"])
+        assert problem.startswith("Where a.nii lies is not known") == (
+            image is not mask
+        )
+        assert "nan" not in problem
+
+
 def test_the_same_grid_stored_in_another_order_is_the_same(tmp_path: Path) -> None:
     write(tmp_path / "images/a.nii", GRID)
     turned = GRID @ TURNED
