@@ -331,7 +331,11 @@ def _trained_elsewhere() -> str:
 
 def _members(run: Run) -> str:
     """The models that an ensemble averages."""
-    titles = run.ensemble.members.values() if run.ensemble else ()
+    model = run_facts.origin(run)
+    ensemble = model.ensemble if model else None
+    if ensemble is None:  # deleted since it was tested
+        return _("Ensemble")
+    titles = ensemble.members.values()
     return _(
         "Ensemble: the mean of the calibrated probabilities of {members}",
         members=_(", ").join(titles),

@@ -279,3 +279,18 @@ def test_what_corruptions_cost_is_on_one_page_of_it(tmp_path: Path) -> None:
     card = evaluation_html.model_card_html(run)
     assert "The test under image corruptions is damaged" in card
     assert str(run.folder) not in page
+
+
+def test_an_external_test_names_the_members_of_the_ensemble(tmp_path: Path) -> None:
+    ensemble, test = run_with(tmp_path / "a", "mean"), run_with(tmp_path / "b", "test")
+    for each in (ensemble, test):
+        each.write_config(replace(each.config, recipe="ensemble", training="fine_tune"))
+    members = {"20260101-000000-000000": "first", "20260101-000001-000000": "second"}
+    write_json(ensemble.folder / "ensemble.json", {"members": members})
+    external = {"model": ensemble.id, "mapping": {}}
+    write_json(test.folder / "external.json", external)
+    for each in (ensemble, test):
+        assert model_card.network_text(each).endswith("of first, second")
+    external["model"] = "20260101-000002-000000"
+    write_json(test.folder / "external.json", external)
+    assert model_card.network_text(test) == "Ensemble"
