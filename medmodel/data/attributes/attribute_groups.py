@@ -25,6 +25,7 @@ _FEW_NUMBERS = 6
 _AGES = (18, 40, 65, 90)
 _AGE_BANDS = ("0–17", "18–39", "40–64", "65–89", "≥ 90")
 _AGE_NAMES = {"age", "patientage", "ageyears", "ageinyears", "patientageyears", "alter"}
+_AGE_NAMES |= {"agemonths", "ageinmonths", "ageweeks", "agedays", "ageindays"}
 _AGE_NAMES |= {"edad", "idade", "leeftijd", "wiek", "возраст"}
 _AGE_PARTS = tuple(map(without_accents, ("年龄", "年齡", "年齢", "나이")))
 _NO_AGE = {"bone", "gestational", "dental", "group", "band", "category", "cat", "bin"}
@@ -135,7 +136,9 @@ def _words(texts: Sequence[str]) -> list[str]:
 
 def _unit(name: str) -> float:
     """Years of the unit that a column's name says; 1 where it says none."""
-    return next((_UNITS[word] for word in words_of(name) if word in _UNITS), 1.0)
+    words = words_of(name)
+    words += ["".join(words).removeprefix("age").removeprefix("in")]
+    return next((_UNITS[word] for word in words if word in _UNITS), 1.0)
 
 
 def _age_bands(texts: Sequence[str], unit: float) -> list[str]:

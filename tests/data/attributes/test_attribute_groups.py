@@ -123,6 +123,8 @@ def test_an_age_is_a_band_whatever_else_its_column_says(name: str) -> None:
         ("age_months", "30", "0–17"),
         ("age_in_days", "9000", "18–39"),
         ("age_weeks", "60", "0–17"),
+        ("agemonths", "1092", "≥ 90"),
+        ("AgeInDays", "9000", "18–39"),
         ("age_months", "45Y", "40–64"),
     ],
 )
