@@ -131,14 +131,18 @@ class OodDetector:
                     if f.name not in (*_LATER, *_LATEST)
                 }
                 later = {name: file[name] for name in _LATER if name in file}
+                latest = {name: file[name] for name in _LATEST if name in file}
                 # Before, all training images were one class.
-                arrays["class_means"] = arrays["mean"][None]
-                arrays["class_scale"] = arrays["scale"]
-                arrays |= {name: file[name] for name in _LATEST if name in file}
+                one_class = {
+                    "class_means": arrays["mean"][None],
+                    "class_scale": arrays["scale"],
+                }
+                arrays |= latest or one_class
             _check_arrays(arrays)
             for name in ("size", "own", "smallest", "grey"):
                 arrays[name] = int(arrays[name])
             later = {name: int(value) for name, value in later.items()}
+            _check_counts(later, len(arrays["judged"]))
             arrays["unit"] = float(arrays["unit"])
             arrays["points"] = arrays["points"].astype(np.float32)
         except FileNotFoundError:
@@ -250,6 +254,12 @@ class OodDetector:
                 )
             )
         return sentences
+
+
+def _check_counts(counts: Mapping[str, int], judged: int) -> None:
+    """Raises `ValueError` where there are none of so many judged images."""
+    if counts and (counts["units"] < 1 or not 0 <= counts["cross_fitted"] <= judged):
+        raise ValueError("it counts other images")
 
 
 def _check_arrays(arrays: Mapping[str, Any]) -> None:

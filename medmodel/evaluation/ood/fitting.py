@@ -97,6 +97,8 @@ def fit_detector(
 
     left_out = cross_fitted_log_residuals(training, patients[0], origin.labels, fitted)
     logs = np.concatenate([directions.log_residuals(validation), left_out])
+    # Of one patient's training images none can be left out, and none is judged.
+    judged_patients = patients if len(left_out) else patients[1:]
     # Percentiles: one image that is far off must not let others of its kind pass.
     centre = np.median(logs, axis=0)
     low, high = np.quantile(logs, [0.16, 0.84], axis=0)
@@ -121,7 +123,7 @@ def fit_detector(
         *(mean, scale, directions.axes, centre, spread, judged, view, placed, unit),
         np.frombuffer(joined, np.uint8),
         *(origin.size, int(origin.own), origin.smallest, int(origin.grey)),
-        *(len(left_out), sum(len(np.unique(split)) for split in patients)),
+        *(len(left_out), sum(len(np.unique(split)) for split in judged_patients)),
         *(directions.means, directions.scale),
     )
 

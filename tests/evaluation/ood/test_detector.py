@@ -85,6 +85,9 @@ def test_kept_on_disk(reference: OodDetector, tmp_path: Path) -> None:
         {"class_means": np.zeros((0, WIDTH))},
         {"class_scale": np.full(WIDTH, np.nan)},
         {"size": "large"},
+        {"units": 0},
+        {"cross_fitted": -1},
+        {"cross_fitted": 10**6},
     ],
 )
 def test_arrays_that_do_not_belong_together_are_damage(
@@ -95,6 +98,19 @@ def test_arrays_that_do_not_belong_together_are_damage(
     with np.load(path) as file:
         arrays = dict(file)
     np.savez(path, **{**arrays, **changes})
+    with pytest.raises(FileError, match=r"reference\.npz .* is damaged"):
+        OodDetector.load(path)
+
+
+@pytest.mark.parametrize("name", ["class_means", "class_scale", "units"])
+def test_half_of_what_belongs_together_is_damage(
+    reference: OodDetector, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / FILE_NAME
+    reference.save(path)
+    with np.load(path) as file:
+        arrays = {other: file[other] for other in file if other != name}
+    np.savez(path, **arrays)
     with pytest.raises(FileError, match=r"reference\.npz .* is damaged"):
         OodDetector.load(path)
 

@@ -28,6 +28,20 @@ def test_very_few_images() -> None:
     assert np.isfinite(found.distances(drawn(5, 4))).all()
 
 
+@pytest.mark.parametrize(("of_one", "judged", "units"), [(True, 4, 2), (False, 14, 7)])
+def test_patients_are_counted_where_images_of_them_were_judged(
+    of_one: bool, judged: int, units: int
+) -> None:
+    training, names = drawn(10, 1), [("a", "b")] * 10
+    patients = np.zeros(10) if of_one else np.arange(10) // 2
+    found = fit_detector(
+        *(training, drawn(4, 2), training[:, :FEATURES], names),
+        Origin(96, True, 0, True),
+        (patients, np.arange(4) // 2),
+    )
+    assert (len(found.judged), found.units) == (judged, units)
+
+
 def test_one_outlier_in_the_validation_images_lets_nothing_pass() -> None:
     """The threshold used to be the largest distance of up to 38 validation images."""
     training, validation = drawn(150, 1), drawn(30, 2)
