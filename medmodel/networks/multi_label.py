@@ -53,9 +53,17 @@ class MeanAUC(keras.metrics.Metric):
         odds = ops.log(score) - ops.log(1 - score)
         share = (odds + WIDEST) / (2 * WIDEST)
         place = ops.cast(ops.clip(share * BINS, 0, BINS - 1), "int32")
-        bins = ops.one_hot(place, BINS)
-        self.with_finding.assign_add(ops.einsum("nk,nkb->kb", truth, bins))
-        self.without.assign_add(ops.einsum("nk,nkb->kb", 1 - truth, bins))
+        bins = place + BINS * ops.arange(self.findings, dtype="int32")
+        self.with_finding.assign_add(self._counted(bins, truth))
+        self.without.assign_add(self._counted(bins, 1 - truth))
+
+    def _counted(self, bins: Any, images: Any) -> Any:
+        """Images in each bin of each finding."""
+        total = self.findings * BINS
+        flat = ops.segment_sum(
+            ops.reshape(images, (-1,)), ops.reshape(bins, (-1,)), total
+        )
+        return ops.reshape(flat, (self.findings, BINS))
 
     def result(self) -> Any:
         """The mean so far."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from medmodel.networks.multi_label import MeanAUC, MultiLabelSamples
 from medmodel.networks.pipeline import training_batches
@@ -23,6 +24,18 @@ def test_mean_auc_over_batches() -> None:
     assert float(metric.result()) == pytest.approx(0.5)
     metric.update_state(np.array([[1, 1], [0, 0]]), np.array([[1.0, 1.0], [0.0, 0.0]]))
     assert float(metric.result()) == pytest.approx(7 / 8)
+
+
+def test_mean_auc_of_many_findings_is_that_of_each() -> None:
+    random = np.random.default_rng(0)
+    truth = (random.random((200, 7)) < 0.3).astype(np.float32)
+    odds = random.normal(0, 2, truth.shape) + truth
+    scores = (1 / (1 + np.exp(-odds))).astype(np.float32)
+    metric = MeanAUC(7)
+    for start in range(0, 200, 32):
+        metric.update_state(truth[start : start + 32], scores[start : start + 32])
+    areas = [roc_auc_score(truth[:, k], scores[:, k]) for k in range(7)]
+    assert float(metric.result()) == pytest.approx(np.mean(areas), abs=2e-3)
 
 
 def test_batches_carry_findings() -> None:
