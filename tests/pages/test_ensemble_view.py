@@ -11,6 +11,7 @@ from medmodel.ensembles.members import submit
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import EnsembleMember, RunStatus, Status
+from pages._shared.common.model_choice import day_and_time
 from pages._shared.training.bulk_actions import show_bulk_actions
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, show_part
@@ -70,7 +71,9 @@ def test_its_page_names_the_members(pair: list[Run]) -> None:
     assert page.title[0].value == "both"
     assert "The mean of 2 models trained on easy" in page.markdown[0].value
     tables = [frame.value for frame in page.dataframe if "Temperature" in frame.value]
-    assert list(tables[0]["Run"]) == ["run 1", "run 2"]
+    # Members may be called alike: their dates tell them apart.
+    dated = [f"run {n} · {day_and_time(r.id)}" for n, r in enumerate(pair, 1)]
+    assert list(tables[0]["Run"]) == dated
     labels = [b.label for b in page.button]
     assert "Train again" not in labels
     assert any("takes nothing from it" in c.value for c in page.caption)

@@ -40,8 +40,9 @@ def key_button(
     label: str, keys: str, *, icon: str | None = None, disabled: bool = False
 ) -> bool:
     """As `primary_button`, of several equal ones; the key belongs onto the label."""
-    clicked = st.button(label, icon=icon, disabled=disabled, width="stretch")
-    return clicked or (not disabled and _pressed(label, keys))
+    with st.container(gap=None):  # the component takes no room of its own
+        clicked = st.button(label, icon=icon, disabled=disabled, width="stretch")
+        return clicked or (not disabled and _pressed(label, keys))
 
 
 def _pressed(label: str, keys: str) -> bool:

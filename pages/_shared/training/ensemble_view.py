@@ -11,6 +11,7 @@ from medmodel.runs.run import Run
 from medmodel.runs.setting_words import setting_text
 from medmodel.runs.status import Ensemble, EnsembleMember
 from pages._shared.common import widgets
+from pages._shared.common.model_choice import day_and_time
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
@@ -33,10 +34,15 @@ def show_members(run: Run, ensemble: Ensemble) -> None:
             if _is_there(run_id):
                 st.page_link(
                     widgets.RUNS,
-                    label=plain(title),
+                    label=plain(_name(title, run_id)),
                     icon=":material/monitoring:",
                     query_params={"run": run_id},
                 )
+
+
+def _name(title: str, run_id: str) -> str:
+    """A title with its date: members are often called alike."""
+    return f"{title} · {day_and_time(run_id)}"
 
 
 def _is_there(run_id: str) -> bool:
@@ -51,7 +57,7 @@ def _show_table(members: list[EnsembleMember]) -> None:
     seen = [member.preprocessing for member in members]
     table = pd.DataFrame(
         {
-            _("Run"): [member.title for member in members],
+            _("Run"): [_name(member.title, member.run) for member in members],
             _("Input size"): [setting_text("size", images.size) for images in seen],
             _("Colour"): [setting_text("colour", images.colour) for images in seen],
             _("Temperature"): [member.temperature for member in members],

@@ -63,7 +63,7 @@ def _facts() -> dict[str, str]:
 
 def _curves(metric: str) -> dict[str, object]:
     titles = {"dice": _("Dice"), "auc": _("Mean AUC")}
-    losses = {"dice": _("Dice + CE"), "auc": _("binary cross-entropy")}
+    losses = {"dice": _("Dice + CE")}
     return {
         "titles": {"loss": _("Loss"), "accuracy": titles.get(metric, _("Accuracy"))},
         "units": {"loss": losses.get(metric, _("cross-entropy")), "accuracy": "%"},
