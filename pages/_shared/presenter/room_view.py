@@ -17,13 +17,14 @@ from medmodel.audience.room import Room
 from medmodel.audience.slide import Slide
 from medmodel.core import audit
 from medmodel.language import _, ngettext
-from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
 from pages._shared.presenter.qr_code import qr_svg
 from pages._shared.presenter.scene import PhoneScene
 
 _ROOM = "room-of-this-session"
 _SHARED = "images-on-phones"
+_LIST_HEIGHT = 320
 
 
 def room_of_session() -> Room | None:
@@ -202,17 +203,16 @@ def _show_readers() -> None:
             _("Nicknames are in no file and on no slide; they end with the room.")
         )
         answered = {True: _("yes"), False: _("no")}
-        show_table(
-            pd.DataFrame(
-                {
-                    _("Reader"): [reader.number for reader in readers],
-                    _("Nickname"): [reader.nickname for reader in readers],
-                    _("Answered"): [answered[reader.answered] for reader in readers],
-                }
-            ),
-            hide_index=True,
-            alt=_("Readers of this room"),
+        table = pd.DataFrame(
+            {
+                _("Reader"): [str(reader.number) for reader in readers],
+                _("Nickname"): [plain(reader.nickname) for reader in readers],
+                _("Answered"): [answered[reader.answered] for reader in readers],
+            }
         )
+        with st.container(height=_LIST_HEIGHT, border=False):
+            # Not `st.dataframe`, which offers a file of what it shows.
+            st.table(table.set_index(_("Reader")))
 
 
 def _close() -> None:

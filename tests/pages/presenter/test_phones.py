@@ -16,6 +16,8 @@ from medmodel.audience.process import AudienceError
 from medmodel.audience.room import Attendance
 from medmodel.audience.slide import Slide
 from medmodel.evaluation.clinical.reading_room import ReadingRoom
+from pages._shared.common.words import plain
+from pages._shared.presenter import room_view
 from tests.pages.presenter.projector import (
     Projector,
     opened,
@@ -163,3 +165,17 @@ def test_a_taken_port_is_one_sentence(
     button.click().run()
     assert not app.exception
     assert "cannot be opened" in app.error[0].value
+
+
+def test_nicknames_are_shown_as_they_are_and_in_no_file_to_take_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = SimpleNamespace(number=7, nickname="=1+1 *b*", answered=True)
+    room = SimpleNamespace(readers=lambda: [reader])
+    monkeypatch.setattr(room_view, "room_of_session", lambda: room)
+    script = "from pages._shared.presenter import room_view\nroom_view._show_readers()"
+    app = AppTest.from_string(script).run()
+    assert not app.exception and not app.dataframe
+    (table,) = app.table
+    assert list(table.value.index) == ["7"]
+    assert list(table.value["Nickname"]) == [plain("=1+1 *b*")] != ["=1+1 *b*"]
