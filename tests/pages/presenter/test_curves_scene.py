@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,7 +30,14 @@ FINISHED = Status(RunStatus.DONE, epoch=3)
     ],
 )
 def test_sentence(status: Status, sentence: str) -> None:
-    assert curves_scene._sentence(status) == sentence
+    run: Any = SimpleNamespace(ensemble=None)
+    assert curves_scene._sentence(run, status) == sentence
+
+
+def test_an_ensemble_has_no_epochs() -> None:
+    run: Any = SimpleNamespace(ensemble=object())
+    sentence = "The mean of several models: it has no epochs of its own."
+    assert curves_scene._sentence(run, FINISHED) == sentence
 
 
 @pytest.mark.parametrize(
