@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from medmodel.cli import segmentation
+from medmodel.cli.answers import segmentation
 from medmodel.cli.output import json_option, print_json, say, say_table
 from medmodel.cli.parameters import RunParameter
 from medmodel.core.errors import RunError
@@ -112,7 +112,7 @@ def _values(
     pairs: list[PairedDifference],
 ) -> dict[str, Any]:
     """The comparison as JSON has it."""
-    from medmodel.cli.numbers import estimate_values, metric_values
+    from medmodel.cli.answers.numbers import estimate_values, metric_values
 
     return {
         "images": len(common.paths),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from medmodel.cli import segmentation
+from medmodel.cli.answers import segmentation
 from medmodel.cli.output import json_option, print_json, say, say_table
 from medmodel.cli.parameters import run_argument
 from medmodel.core import audit
@@ -80,7 +80,7 @@ def command(
 def _show_classification(
     run: Run, all_metrics: bool, by_group: bool, as_json: bool
 ) -> None:
-    from medmodel.cli.groups import group_values, say_groups
+    from medmodel.cli.answers.groups import group_values, say_groups
     from medmodel.evaluation.predictions import split_predictions
     from medmodel.reports import run_facts
     from medmodel.runs.copies import independent_predictions
@@ -144,7 +144,7 @@ def _predictions_csv(run: Run) -> str:
 
 def _values(run: Run, evaluation: Evaluation, data: Predictions) -> dict[str, Any]:
     """The evaluation as JSON has it."""
-    from medmodel.cli.numbers import estimate_values, metric_values
+    from medmodel.cli.answers.numbers import estimate_values, metric_values
     from medmodel.evaluation.metrics import class_metrics, overall_metrics
     from medmodel.evaluation.positive_class import positive_class
     from medmodel.reports import run_facts
@@ -185,7 +185,7 @@ def _values(run: Run, evaluation: Evaluation, data: Predictions) -> dict[str, An
 
 def _decision(run: Run) -> dict[str, Any] | None:
     """The threshold from validation images against 0.5; None without one."""
-    from medmodel.cli.numbers import estimate_values
+    from medmodel.cli.answers.numbers import estimate_values
     from medmodel.reports import run_facts
 
     effect = run_facts.run_threshold_effect(run)
@@ -205,7 +205,7 @@ def _decision(run: Run) -> dict[str, Any] | None:
 def _say_evaluation(
     run: Run, evaluation: Evaluation, data: Predictions, every: bool
 ) -> None:
-    from medmodel.cli.numbers import metric_row
+    from medmodel.cli.answers.numbers import metric_row
     from medmodel.evaluation.metrics import overall_metrics
     from medmodel.reports import run_facts
 
@@ -253,7 +253,7 @@ def _say_classes(evaluation: Evaluation) -> None:
 
 def _say_class_metrics(data: Predictions) -> None:
     """Every metric of every class against the rest."""
-    from medmodel.cli.numbers import metric_row
+    from medmodel.cli.answers.numbers import metric_row
     from medmodel.evaluation.metrics import class_metrics
 
     for position, name in enumerate(data.classes):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from medmodel.cli.batch_answers import is_batch, predict_batch
+from medmodel.cli.answers.batch_answers import is_batch, predict_batch
+from medmodel.cli.answers.image_answers import ImageAnswer, ask_about
+from medmodel.cli.answers.outline_answers import OutlineAnswer, outline, say_outline
 from medmodel.cli.batches import check_output, say_table_written
-from medmodel.cli.image_answers import ImageAnswer, ask_about
-from medmodel.cli.outline_answers import OutlineAnswer, outline, say_outline
 from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import run_argument
 from medmodel.language import _, translate

@@ -155,13 +155,7 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
     return DatasetReport(
         fingerprint=index.fingerprint,
         images=_count(counted, classes, names),
-        patients=_count(
-            counted[counted["patient"] != ""].drop_duplicates(
-                ["label", "split", "patient"]
-            ),
-            classes,
-            names,
-        ),
+        patients=_count(_row_per_patient(counted), classes, names),
         splits=names,
         drawn=[name for name in names if name not in set(readable["split"])],
         num_images=len(split_table),
@@ -190,6 +184,11 @@ def examine(index: Index, split_table: pd.DataFrame) -> DatasetReport:
         images_of_split={n: int((split_table["split"] == n).sum()) for n in names},
         combinations=_combinations(split_table) if index.multi_label else [],
     )
+
+
+def _row_per_patient(counted: pd.DataFrame) -> pd.DataFrame:
+    known = counted[counted["patient"] != ""]
+    return known.drop_duplicates(["label", "split", "patient"])
 
 
 def _commonest(train: Counter[str], test: Counter[str]) -> list[str]:

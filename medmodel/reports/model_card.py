@@ -56,7 +56,6 @@ class GuidelineItem(NamedTuple):
 def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
     """Page one: (heading, text), text `BLANK` where nothing is known."""
     classes = _(", ").join(evaluation.classes)
-    frozen, damaged = value_or_problem(frozen_thresholds, run)
     facts = run.model_facts if run.model_path.exists() else None
     counts = _(", ").join(f"{c.name} {c.images:,}" for c in evaluation.per_class)
     return [
@@ -94,10 +93,7 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         ),
         (
             _("Operating point"),
-            _("Chosen on validation: {rule}.", rule=frozen[0])
-            + run_facts.chosen_again(run)
-            if frozen
-            else damaged and _(THRESHOLDS_DAMAGED),
+            _operating_point(run),
         ),
         (_("Calibration"), _calibration(run)),
         (
@@ -115,6 +111,14 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
         ),
         (_("Contact"), BLANK),
     ]
+
+
+def _operating_point(run: Run) -> str:
+    frozen, damaged = value_or_problem(frozen_thresholds, run)
+    if not frozen:
+        return damaged and _(THRESHOLDS_DAMAGED)
+    chosen = _("Chosen on validation: {rule}.", rule=frozen[0])
+    return chosen + run_facts.chosen_again(run)
 
 
 def guideline_items(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:

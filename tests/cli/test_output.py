@@ -81,8 +81,11 @@ def test_a_bar_in_a_terminal_alone(
 def test_the_folder_of_tests_mirrors_the_commands() -> None:
     source = Path(output.__file__).parent
     tests = Path(__file__).parent
+    modules = [p for f in (source, source / "answers") for p in f.glob("[a-z]*.py")]
     assert not [
-        p.stem
-        for p in source.glob("[a-z]*.py")
-        if not (tests / f"test_{p.stem}.py").exists()
+        str(path)
+        for path in modules
+        if not (
+            tests / path.relative_to(source).parent / f"test_{path.stem}.py"
+        ).exists()
     ]

@@ -81,106 +81,111 @@ def _rows(ends: list[str]) -> str:
     return "\n".join(f"{path}{end}" for path, end in zip(_FLAT, ends, strict=True))
 
 
+_TWO_EACH = {"a": 2, "b": 2}
+_LINES: tuple[tuple[str, str, list[str], dict[str, int], str], ...] = (
+    (
+        "a comma that is not quoted",
+        "file,label,note",
+        [",a", ",b", ",a,x, y", ",b"],
+        {"a": 1, "b": 2},
+        "Left out: 3.png",
+    ),
+    (
+        "a comma before the label",
+        "file,note,label",
+        [",x,a", ",x,b", ",x, y,a", ",x,b"],
+        {"a": 1, "b": 2},
+        "Left out: 3.png",
+    ),
+    (
+        "empty cells behind",
+        "file,label,,",
+        [",a,,", ",b,,", ",a", ",b,,,"],
+        _TWO_EACH,
+        "",
+    ),
+    (
+        "a|b",
+        "file,label",
+        [",a", ",b", ",a|b", ",b"],
+        {"a": 1, "b": 2},
+        "Left out: 3.png",
+    ),
+    (
+        "a;b",
+        "file,label",
+        [",a", ",b", ",a; b", ",a"],
+        {"a": 2, "b": 1},
+        "Left out: 3.png",
+    ),
+    (
+        "a slash",
+        "file,label",
+        [",a", ",b", ",a/b", ",b"],
+        {"a": 1, "b": 2, "a/b": 1},
+        "",
+    ),
+    (
+        "no label",
+        "file,label",
+        [",a", ",b", ",", ",b"],
+        {"a": 1, "b": 2},
+        "Left out: 3.png",
+    ),
+    (
+        "NA",
+        "file,label",
+        [",a", ",b", ",NA", ",b"],
+        {"a": 1, "b": 2},
+        "Left out: 3.png",
+    ),
+    ("codes", "file,label", [",01", ",1", ",01", ",1"], {"01": 2, "1": 2}, ""),
+    ("turned", "file,label", [",a\u202e", ",b", ",\u2067a\u2069", ",b"], _TWO_EACH, ""),
+    ("blanks", " file , label ", [" , a ", " , b ", " , a ", " , b "], _TWO_EACH, ""),
+    (
+        "two columns alike",
+        "file,label,label",
+        [",a,a", ",b,b", ",a,a", ",b,b"],
+        _TWO_EACH,
+        "",
+    ),
+    (
+        "the name and the code",
+        "file,class_id,class_name",
+        [",0,a", ",1,b", ",0,a", ",1,b"],
+        _TWO_EACH,
+        "",
+    ),
+    ("blanks for 0", "file,a,b", [",1,", ",,1", ",1,", ",,1"], _TWO_EACH, ""),
+    (
+        "yes and no",
+        "file,a,b",
+        [",yes,no", ",no,yes", ",yes,no", ",no,yes"],
+        _TWO_EACH,
+        "",
+    ),
+    (
+        "none is marked",
+        "file,a,b",
+        [",1,0", ",0,1", ",0,0", ",0,1"],
+        {"a": 1, "b": 2},
+        "Left out: 3.png",
+    ),
+    (
+        "two are marked",
+        "file,a,b",
+        [",1,0", ",0,1", ",1,1", ",0,1"],
+        {"a": 1, "b": 2},
+        "Left out: 3.png",
+    ),
+)
+"""Title, header, what follows each file's name, images of each class, what is said."""
+
+
 def line_cases() -> Iterator[Case]:
     """Lines that say more or less than the header, and labels of several classes."""
-    both, plain = {"a": 2, "b": 2}, [",a", ",b", ",a", ",b"]
-    for name, header, ends, expected, left in (
-        (
-            "a comma that is not quoted",
-            "file,label,note",
-            [",a", ",b", ",a,x, y", ",b"],
-            {"a": 1, "b": 2},
-            "Left out: 3.png",
-        ),
-        (
-            "a comma before the label",
-            "file,note,label",
-            [",x,a", ",x,b", ",x, y,a", ",x,b"],
-            {"a": 1, "b": 2},
-            "Left out: 3.png",
-        ),
-        (
-            "empty cells behind",
-            "file,label,,",
-            [",a,,", ",b,,", ",a", ",b,,,"],
-            both,
-            "",
-        ),
-        (
-            "a|b",
-            "file,label",
-            [",a", ",b", ",a|b", ",b"],
-            {"a": 1, "b": 2},
-            "Left out: 3.png",
-        ),
-        (
-            "a;b",
-            "file,label",
-            [",a", ",b", ",a; b", ",a"],
-            {"a": 2, "b": 1},
-            "Left out: 3.png",
-        ),
-        (
-            "a slash",
-            "file,label",
-            [",a", ",b", ",a/b", ",b"],
-            {"a": 1, "b": 2, "a/b": 1},
-            "",
-        ),
-        (
-            "no label",
-            "file,label",
-            [",a", ",b", ",", ",b"],
-            {"a": 1, "b": 2},
-            "Left out: 3.png",
-        ),
-        (
-            "NA",
-            "file,label",
-            [",a", ",b", ",NA", ",b"],
-            {"a": 1, "b": 2},
-            "Left out: 3.png",
-        ),
-        ("codes", "file,label", [",01", ",1", ",01", ",1"], {"01": 2, "1": 2}, ""),
-        ("turned", "file,label", [",a\u202e", ",b", ",\u2067a\u2069", ",b"], both, ""),
-        ("blanks", " file , label ", [" , a ", " , b ", " , a ", " , b "], both, ""),
-        (
-            "two columns alike",
-            "file,label,label",
-            [",a,a", ",b,b", ",a,a", ",b,b"],
-            both,
-            "",
-        ),
-        (
-            "the name and the code",
-            "file,class_id,class_name",
-            [",0,a", ",1,b", ",0,a", ",1,b"],
-            both,
-            "",
-        ),
-        ("blanks for 0", "file,a,b", [",1,", ",,1", ",1,", ",,1"], both, ""),
-        (
-            "yes and no",
-            "file,a,b",
-            [",yes,no", ",no,yes", ",yes,no", ",no,yes"],
-            both,
-            "",
-        ),
-        (
-            "none is marked",
-            "file,a,b",
-            [",1,0", ",0,1", ",0,0", ",0,1"],
-            {"a": 1, "b": 2},
-            "Left out: 3.png",
-        ),
-        (
-            "two are marked",
-            "file,a,b",
-            [",1,0", ",0,1", ",1,1", ",0,1"],
-            {"a": 1, "b": 2},
-            "Left out: 3.png",
-        ),
-    ):
+    both, plain = _TWO_EACH, [",a", ",b", ",a", ",b"]
+    for name, header, ends, expected, left in _LINES:
         table = {"l.csv": f"{header}\n{_rows(ends)}"}
         yield drawn(name, _FLAT, expected, left, table)
     for name, ending in (("CR", "\r"), ("CR LF", "\r\n"), ("LF CR", "\n\r")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from medmodel.cli.numbers import estimate_values, metric_values
+from medmodel.cli.answers.numbers import estimate_values, metric_values
 from medmodel.cli.output import say, say_table
 from medmodel.core.errors import DataError
 from medmodel.language import _

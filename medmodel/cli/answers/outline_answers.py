@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medmodel.cli.image_answers import last_lines, open_for_run, pixel_digest_of
+from medmodel.cli.answers.image_answers import last_lines, open_for_run, pixel_digest_of
 from medmodel.cli.output import say
 from medmodel.core import audit
 from medmodel.core.errors import (

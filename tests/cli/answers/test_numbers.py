@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from medmodel.cli.numbers import estimate_values, metric_row, metric_values
+from medmodel.cli.answers.numbers import estimate_values, metric_row, metric_values
 from medmodel.evaluation.intervals import NOT_MEASURABLE, Estimate
 
 

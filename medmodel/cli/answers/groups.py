@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from medmodel.cli.numbers import estimate_values
+from medmodel.cli.answers.numbers import estimate_values
 from medmodel.cli.output import say, say_table
 from medmodel.evaluation.groups.group_comparison import NOT_STATED
 from medmodel.evaluation.groups.run_groups import groups_of_run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medmodel.cli.batch_answers import is_batch
+from medmodel.cli.answers.batch_answers import is_batch
 
 
 def test_folders_archives_and_tables_are_many_images(tmp_path: Path) -> None:

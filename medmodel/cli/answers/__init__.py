@@ -1,0 +1,1 @@
+"""Answers: what several commands print, as text and as JSON."""
