@@ -49,8 +49,11 @@ def at_rest(page: Page) -> None:
 
 
 def press(page: Page, what: Locator) -> None:
-    """Clicks what the page has drawn, once it is at rest."""
-    what.wait_for()
+    """Clicks what the page has drawn, once it is at rest.
+
+    While a script runs, what it drew before may stand beside what it has drawn now.
+    """
+    what.first.wait_for()
     at_rest(page)
     what.click()
 
