@@ -149,7 +149,8 @@ def _decode_block(
             answers = [{"path": path, "problem": pool.NO_ANSWER} for _at, path in chunk]
         for answer in answers:
             facts[answer["path"]] = ImageFacts(**answer)
-    pixels = np.memmap(place, np.uint8, "r", shape=shape)
+    # As a plain array: every slice of a memmap would be a memmap, made in Python.
+    pixels = np.asarray(np.memmap(place, np.uint8, "r", shape=shape))
     return Block(block, [facts[image.path] for image in block], pixels)
 
 

@@ -14,6 +14,7 @@ from medmodel.batch.table import ImageRow
 from medmodel.core.errors import Cancelled, RunError
 from medmodel.core.job import Job
 from medmodel.data.folders import safe_folder
+from medmodel.evaluation.ood.fitting import one_thread
 from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.predictions import training_digests
 from medmodel.inference import ood_features, prediction
@@ -94,11 +95,14 @@ def predict_images(
     done, total = len(images) - len(left), len(images)
     job.progress("predicting", done, total)
     preprocessing = loaded.facts.preprocessing
-    for block in decoded_blocks(left, folder, preprocessing, path.parent, job):
-        job.check()
-        table.append(path, classes, _answer(loaded, block, digests))
-        done += len(block.images)
-        job.progress("predicting", done, total)
+    # Beside the decoders, which use all cores, a block's distances take several times
+    # the processor time where BLAS's threads wait for each other.
+    with one_thread():
+        for block in decoded_blocks(left, folder, preprocessing, path.parent, job):
+            job.check()
+            table.append(path, classes, _answer(loaded, block, digests))
+            done += len(block.images)
+            job.progress("predicting", done, total)
 
 
 def _answer(

@@ -24,7 +24,9 @@ class ImageTraits:
 
 def image_traits(pixels: NDArray[np.uint8]) -> ImageTraits:
     """What can be told of an image, uint8 (height, width, channels), as it came."""
-    height, width = pixels.shape[:2]
+    height, width, channels = pixels.shape
+    if channels == 1:
+        return ImageTraits(min(height, width), 0.0)
     step = max(1, min(height, width) // 128)
     few = pixels[::step, ::step].astype(np.int16)
     return ImageTraits(min(height, width), round(float(np.ptp(few, axis=2).mean()), 2))
