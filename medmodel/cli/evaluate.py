@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from medmodel.cli.answers import segmentation
+from medmodel.cli.answers import findings, segmentation
 from medmodel.cli.output import json_option, print_json, say, say_table
 from medmodel.cli.parameters import run_argument
 from medmodel.core import audit
@@ -62,6 +62,18 @@ def command(
                 _("--by-group is for models that classify; this one outlines.")
             )
         _show_segmentation(run, as_json)
+    elif run.config.multi_label:
+        if by_group:
+            raise click.UsageError(
+                _(
+                    "--by-group is for models that give an image one class; this one "
+                    "gives several findings."
+                )
+            )
+        if as_json:
+            print_json(findings.evaluation_values(run))
+        else:
+            findings.say_evaluation(run, all_metrics)
     else:
         _show_classification(run, all_metrics, by_group, as_json)
     wanted = {
@@ -112,8 +124,7 @@ def _write(run: Run, kind: str, path: Path) -> None:
     Raises:
         FileError: It cannot be written there.
     """
-    documents = segmentation.documents() if run.config.segments else _documents()
-    content = documents[kind](run)
+    content = _documents(run)[kind](run)
     try:
         with replacing(path.absolute(), "wb") as file:
             file.write(content if isinstance(content, bytes) else content.encode())
@@ -124,9 +135,14 @@ def _write(run: Run, kind: str, path: Path) -> None:
     audit.record("export", run=run.id, what=kind)
 
 
-def _documents() -> dict[str, Callable[[Run], str | bytes]]:
+def _documents(run: Run) -> dict[str, Callable[[Run], str | bytes]]:
+    """Kind of document -> what makes it, for this kind of model."""
     from medmodel.reports import evaluation_html, evaluation_pdf
 
+    if run.config.segments:
+        return segmentation.documents()
+    if run.config.multi_label:
+        return findings.documents()
     return {
         "evaluation html": evaluation_html.evaluation_page,
         "evaluation pdf": evaluation_pdf.evaluation_sheet,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from medmodel.cli.answers.batch_answers import is_batch, predict_batch
-from medmodel.cli.answers.image_answers import ImageAnswer, ask_about
+from medmodel.cli.answers.findings import prediction_values, say_answers
+from medmodel.cli.answers.image_answers import (
+    ImageAnswer,
+    ask_about,
+    beside_sentences,
+    say_withheld,
+)
 from medmodel.cli.answers.outline_answers import OutlineAnswer, outline, say_outline
 from medmodel.cli.batches import check_output, say_table_written
 from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import run_argument
-from medmodel.language import _, translate
+from medmodel.language import _
 from medmodel.runs.run import Run
-
-if TYPE_CHECKING:
-    from medmodel.evaluation.image_prediction import Prediction
 
 _IMAGE = click.Path(exists=True, path_type=Path)
 
@@ -74,8 +77,11 @@ def command(
         _answer_outlines(ctx, run, outline(run, images, anyway, masks), as_json)
         return
     answers = ask_about(run, images, anyway)
+    several = run.config.multi_label
     if as_json:
-        print_json(_values(run, answers))
+        print_json((prediction_values if several else _values)(run, answers))
+    elif several:
+        say_answers(run, answers)
     else:
         for answer in answers:
             _say_answer(answer)
@@ -143,13 +149,8 @@ def _say_answer(answer: ImageAnswer) -> None:
     from medmodel.reports.plots import per_cent
 
     prediction = answer.prediction
-    if prediction is None:
-        say(f"{answer.file}: {answer.error}", to_errors=True)
-        return
-    if answer.withheld:
-        nothing = _("Unlike the training data: no prediction is shown.")
-        say(f"{answer.file}: {nothing} {answer.withheld}")
-        say("  " + _("Show it nevertheless: --anyway"))
+    if prediction is None or answer.withheld:
+        say_withheld(answer)
         return
     shares, first = prediction.calibrated, prediction.predicted
     order = sorted(range(len(shares)), key=lambda at: (at != first, -shares[at]))
@@ -157,34 +158,10 @@ def _say_answer(answer: ImageAnswer) -> None:
         f"{prediction.classes[at]} {per_cent(float(shares[at]))}" for at in order
     )
     say(f"{answer.file}: {listed}")
-    for sentence in _beside(answer, prediction):
-        say(f"  {sentence}")
-
-
-def _beside(answer: ImageAnswer, prediction: Prediction) -> list[str]:
-    """What must be known beside the probabilities, in sentences."""
-    sentences = []
-    if answer.frames > 1:
-        sentences.append(
-            _(
-                "Image {number} of {count} in this file.",
-                number=answer.frame + 1,
-                count=answer.frames,
-            )
-        )
-    if answer.split == "train":
-        sentences.append(_("The model was trained on this very image."))
-    elif answer.split == "val":
-        sentences.append(_("This very image is one of the validation images."))
-    elif prediction.ood is None:
-        sentences.append(
-            translate(prediction.ood_problem)
-            or _("Whether it resembles the training data is not known.")
-        )
-    elif answer.unlike_training:
-        sentences.append(_("It is unlike the training data."))
+    sentences = beside_sentences(answer)
     if prediction.temperature is None:
         sentences.append(_("These probabilities are not calibrated."))
     if prediction.decision:
         sentences.append(prediction.decision)
-    return sentences
+    for sentence in sentences:
+        say(f"  {sentence}")

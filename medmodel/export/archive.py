@@ -18,7 +18,6 @@ from medmodel.export.formats import FORMATS
 from medmodel.export.report import ExportReport, archive_path, export_folder
 from medmodel.imaging.images import png_bytes
 from medmodel.reports.evaluation_html import model_card_html
-from medmodel.reports.segmentation import documents
 from medmodel.runs.run import Run
 
 LICENCE = "encoder_licence.txt"
@@ -112,9 +111,8 @@ def _json(values: Any) -> bytes:
 
 def _card(run: Run) -> str | None:
     """The model card; None where the run has no tables to make one from."""
-    write = documents.model_card_html if run.config.segments else model_card_html
     try:
-        return write(run)
+        return model_card_html(run)
     except MedModelError:
         # A run that was stopped has a model, and no test images that it was asked.
         return None

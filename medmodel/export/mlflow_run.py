@@ -152,11 +152,9 @@ def _send_card(client: Any, run: Run, run_id: str) -> str:
 
     # Here: the page of a run reads mlflow.json alone, and shall be quick.
     from medmodel.reports import evaluation_html
-    from medmodel.reports.segmentation import documents
 
-    pages = documents if run.config.segments else evaluation_html
     try:
-        card = pages.model_card_html(run)
+        card = evaluation_html.model_card_html(run)
     except MedModelError:  # without test images there is none
         return ""
     with tempfile.TemporaryDirectory() as folder:

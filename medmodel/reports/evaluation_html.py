@@ -10,11 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from medmodel.core.errors import DataError, value_or_problem
 from medmodel.core.templating import render_template
-from medmodel.evaluation.calibration import reliability_diagram
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.groups.group_comparison import NOT_STATED
@@ -33,17 +30,20 @@ from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import _
 from medmodel.reports import glossary, model_card, run_facts
+from medmodel.reports.multi_label import documents as of_findings
 from medmodel.reports.plots import class_colours, measured_share
-from medmodel.reports.svg import Line, UnitSquare, band_points
+from medmodel.reports.segmentation import documents as of_segmentation
+from medmodel.reports.svg import (
+    Figure,
+    precision_recall_square,
+    reliability_square,
+    roc_square,
+)
 from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Figure = tuple[UnitSquare | None, str]
-"""A drawing with its caption, or a sentence why there is none."""
-_DIAGONAL = Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "#8a8a8a", dotted=True)
 
 
 def evaluation_page(run: Run) -> str:
@@ -84,7 +84,11 @@ def evaluation_page(run: Run) -> str:
 
 
 def model_card_html(run: Run) -> str:
-    """The model card as one HTML document; takes and raises the same."""
+    """The model card of any kind of run as one HTML document; raises the same."""
+    if run.config.segments:
+        return of_segmentation.model_card_html(run)
+    if run.config.multi_label:
+        return of_findings.model_card_html(run)
     evaluation = run_facts.evaluate_run(run)
     return render_template(
         "model_card.html",
@@ -195,22 +199,12 @@ def _curves(predictions: Predictions) -> Iterator[Figure]:
         except DataError as error:
             yield None, str(error)
             continue
-        line = Line(roc.x, roc.y, colours[name])
-        band = band_points(roc.band_x, roc.low, roc.high)
-        axes = (_("1 − specificity"), _("Sensitivity"))
-        square = UnitSquare(
-            [_DIAGONAL, line], _("ROC of {name}", name=name), *axes, band
-        )
-        yield square, _("{name}: ROC curve", name=name)
-        line = Line(precision.x, precision.y, colours[name])
-        band = band_points(precision.band_x, precision.low, precision.high)
-        title = _("Precision–recall curve of {name}", name=name)
-        square = UnitSquare([line], title, _("Recall"), _("Precision"), band)
-        yield square, _("{name}: precision–recall curve", name=name)
+        yield roc_square(roc, name, colours[name])
+        yield precision_recall_square(precision, name, colours[name])
 
 
 def _calibration(predictions: Predictions, table: pd.DataFrame) -> Iterator[Figure]:
-    yield _reliability(predictions, _("Predicted class, as trained"))
+    yield reliability_square(predictions, _("Predicted class, as trained"))
     try:
         temperature = fit_temperature(split_predictions(table, "val"))
     except DataError as error:
@@ -224,20 +218,7 @@ def _calibration(predictions: Predictions, table: pd.DataFrame) -> Iterator[Figu
         temperature=temperature.value,
         images=temperature.images,
     )
-    yield _reliability(calibrate(predictions, temperature.value), title)
-
-
-def _reliability(predictions: Predictions, title: str) -> Figure:
-    bins = [b for b in reliability_diagram(predictions) if b.count]
-    x = np.array([b.mean_score for b in bins])
-    y = np.array([b.share.value for b in bins])
-    lines = [_DIAGONAL, Line(x, y, "#0072B2", marked=True)]
-    square = UnitSquare(lines, title, _("Score"), _("Observed frequency"))
-    return square, _(
-        "{title}; images: {counts}",
-        title=title,
-        counts=", ".join(f"{b.count:,}" for b in bins),
-    )
+    yield reliability_square(calibrate(predictions, temperature.value), title)
 
 
 def _threshold_rows(run: Run, predictions: Predictions) -> list[list[str]]:

@@ -69,7 +69,7 @@ def evaluation_sheet(run: Run) -> bytes:
     _curves(page, data, positive)
     estimates += _classes(page, evaluation)
     estimates += _operating(page, run, data)
-    _limits(page, run, evaluation, _groups_too_few(estimates))
+    _limits(page, run, evaluation, groups_too_few(estimates))
     show_foot(page, run)
     return page.done()
 
@@ -170,7 +170,7 @@ def _curves(page: PdfCanvas, data: Predictions, positive: PositiveClass | None) 
     last = positive.position if positive else 1
     wanted = [last] if len(data.classes) == 2 else range(len(data.classes))
     names = _roc(page, data, wanted, low, side)
-    _legend(page, names, MARGIN + 22 + side + 10, above - 10)
+    show_legend(page, names, MARGIN + 22 + side + 10, above - 10)
     square = page.unit_square(
         MARGIN + 310,
         low,
@@ -214,9 +214,10 @@ def _roc(
     return drawn
 
 
-def _legend(
+def show_legend(
     page: PdfCanvas, names: Sequence[tuple[str, str]], x: float, y: float
 ) -> None:
+    """Names beside curves, each after a line of its colour; its corner is (x, y)."""
     for at, (name, colour) in enumerate(names[:14]):
         page.text(x, y - 9 * at, "—", 7, colour)
         page.text(x + 10, y - 9 * at, shortened(name, 88, 6.5), 6.5)
@@ -277,7 +278,7 @@ def _operating(page: PdfCanvas, run: Run, data: Predictions) -> list[Estimate]:
     return [outcome.metrics[key] for outcome in outcomes[:_CLASSES] for key in keys]
 
 
-def _groups_too_few(estimates: Sequence[Estimate]) -> str:
+def groups_too_few(estimates: Sequence[Estimate]) -> str:
     """What the numbers after "too few" count, as a sentence; empty where none is."""
     groups = dict.fromkeys(f"{e.too_few}" for e in estimates if e.too_few is not None)
     if not groups:
@@ -321,10 +322,10 @@ def _limits(page: PdfCanvas, run: Run, evaluation: Evaluation, few: str) -> None
                 temperature=temperature.value,
             )
         )
-    page.paragraph(_as_fits(page, [*limits, few], 7.5), 7.5)
+    page.paragraph(as_fits(page, [*limits, few], 7.5), 7.5)
 
 
-def _as_fits(page: PdfCanvas, sentences: Sequence[str], size: float) -> str:
+def as_fits(page: PdfCanvas, sentences: Sequence[str], size: float) -> str:
     """As many of the sentences as fit on the page, and where the rest stands."""
     room = int((page.y - _LOWEST) / (size * LINE_HEIGHT))
     more = _("The other limits are in the HTML evaluation.")

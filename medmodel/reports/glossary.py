@@ -290,6 +290,19 @@ CARD_TERMS = (
     *("out-of-distribution (OOD)", "heat map, saliency map", "external validation"),
 )
 """What a model card explains."""
+FINDING_TERMS = (
+    *("AUC", "average precision", "interval", "ROC curve", "precision–recall curve"),
+    *(METRIC_TERMS[key] for key in ("sensitivity", "specificity", "ppv", "npv")),
+    *("expected calibration error (ECE)", "calibration", "temperature scaling"),
+    "leakage",
+)
+"""What the evaluation of several findings explains."""
+FINDING_CARD_TERMS = (
+    *FINDING_TERMS,
+    *("split", "preprocessing", "out-of-distribution (OOD)"),
+    *("heat map, saliency map", "external validation"),
+)
+"""What their model card explains."""
 SEGMENTATION_TERMS = (
     *("Dice", "IoU (Jaccard)", "HD95", "sensitivity per lesion", "area error"),
     *("mask", "segmentation", "interval"),

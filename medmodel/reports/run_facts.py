@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medmodel.core.errors import RunError
+from medmodel.data.multi_label.findings import row_per_finding
 from medmodel.data.sample_size import (
     ClassCounts,
     class_counts,
@@ -28,6 +30,9 @@ from medmodel.quality.report_store import load_issues
 from medmodel.runs.copies import copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_split
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BLANK = ""
 """What nobody told the program; shown as a line to be filled in."""
@@ -266,17 +271,23 @@ def trained_on(run: Run) -> str:
     rows = read_split(model) if model and not model.imported else None
     if model is None or rows is None:
         return BLANK
-    counts = rows.loc[rows["split"] == "train", "label"].value_counts().sort_index()
-    if counts.empty:
+    trained = rows[rows["split"] == "train"]
+    if trained.empty:
         return BLANK
-    listed = _(", ").join(f"{name} {count:,}" for name, count in counts.items())
     folder = Path(model.config.dataset).name
     return _(
         "{images:,} images of {folder} ({classes}).",
-        images=int(counts.sum()),
+        images=len(trained),
         folder=folder,
-        classes=listed,
+        classes=_listed_classes(model, trained),
     )
+
+
+def _listed_classes(run: Run, rows: pd.DataFrame) -> str:
+    """Images of each class; of several findings an image counts for each of its."""
+    counted = row_per_finding(rows) if run.config.multi_label else rows
+    counts = counted["label"].value_counts().sort_index().items()
+    return _(", ").join(f"{name} {count:,}" for name, count in counts)
 
 
 def data_quality(run: Run) -> str:
@@ -307,8 +318,7 @@ def sample_sizes(run: Run) -> str:
     table = read_split(run)
     parts = []
     for split, rows in table.groupby("split", sort=False):
-        counts = rows["label"].value_counts().sort_index().items()
-        listed = _(", ").join(f"{name} {count:,}" for name, count in counts)
+        listed = _listed_classes(run, rows)
         parts.append(f"{_(str(split))}: {len(rows):,} ({listed})")
     return _("; ").join(parts)
 

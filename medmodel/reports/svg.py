@@ -8,6 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.evaluation.calibration import reliability_diagram
+from medmodel.evaluation.curves import ThresholdCurve
+from medmodel.evaluation.predictions import Predictions
+from medmodel.language import _
+
 Point = tuple[float, float]
 _LEFT, _TOP, _SIDE = 48, 12, 260
 """Where the frame lies in the template, in pixels."""
@@ -54,6 +59,52 @@ class UnitSquare:
     x_title: str
     y_title: str
     band: Sequence[Point] = ()
+
+
+Figure = tuple[UnitSquare | None, str]
+"""A drawing with its caption, or a sentence why there is none."""
+_DIAGONAL = Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "#8a8a8a", dotted=True)
+
+
+def roc_square(curve: ThresholdCurve, name: str, colour: str) -> Figure:
+    """The ROC curve of a class, with its band and caption."""
+    line = Line(curve.x, curve.y, colour)
+    band = band_points(curve.band_x, curve.low, curve.high)
+    axes = (_("1 − specificity"), _("Sensitivity"))
+    title = _("ROC of {name}", name=name)
+    square = UnitSquare([_DIAGONAL, line], title, *axes, band)
+    return square, _("{name}: ROC curve", name=name)
+
+
+def precision_recall_square(curve: ThresholdCurve, name: str, colour: str) -> Figure:
+    """The precision–recall curve of a class, with its band and caption."""
+    line = Line(curve.x, curve.y, colour)
+    band = band_points(curve.band_x, curve.low, curve.high)
+    title = _("Precision–recall curve of {name}", name=name)
+    square = UnitSquare([line], title, _("Recall"), _("Precision"), band)
+    return square, _("{name}: precision–recall curve", name=name)
+
+
+def reliability_square(
+    data: Predictions, title: str, position: int | None = None
+) -> Figure:
+    """The reliability diagram; images of each point stand in its caption.
+
+    Args:
+        data: One split.
+        title: What it shows.
+        position: A class, or None for the predicted class.
+    """
+    bins = [b for b in reliability_diagram(data, position) if b.count]
+    x = np.array([b.mean_score for b in bins])
+    y = np.array([b.share.value for b in bins])
+    lines = [_DIAGONAL, Line(x, y, "#0072B2", marked=True)]
+    square = UnitSquare(lines, title, _("Score"), _("Observed frequency"))
+    return square, _(
+        "{title}; images: {counts}",
+        title=title,
+        counts=", ".join(f"{b.count:,}" for b in bins),
+    )
 
 
 def band_points(

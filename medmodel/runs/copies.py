@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from medmodel.core.storage import damaged, read_as, write_json, write_rows
 from medmodel.language import _, join_sentences, ngettext
+from medmodel.runs.multi_label.findings_table import read_findings
 from medmodel.runs.run import Run
 from medmodel.runs.tables import (
     read_cells,
@@ -209,7 +210,9 @@ def copies_of(run: Run) -> Copies:
     Raises:
         FileError: A table of the run is damaged.
     """
-    table = run.segmentation_path if run.config.segments else run.predictions_path
+    config, table = run.config, run.predictions_path
+    if config.segments or config.multi_label:
+        table = run.segmentation_path if config.segments else run.findings_path
     rows = read_cells(table, "path", "split")
     return copies_among(run, {path for path, split in rows if split == "test"})
 
@@ -285,6 +288,16 @@ def independent_segmentation(run: Run) -> pd.DataFrame:
         FileError: split.csv or copies.csv is damaged.
     """
     return leave_out_copies(read_segmentation(run), copies_of(run))
+
+
+def independent_findings(run: Run) -> pd.DataFrame:
+    """The same of a run on several findings: its rows of findings.csv.
+
+    Raises:
+        RunError: There are none, or they cannot be read.
+        FileError: split.csv or copies.csv is damaged.
+    """
+    return leave_out_copies(read_findings(run), copies_of(run))
 
 
 def leave_out_copies(table: pd.DataFrame, copies: Copies) -> pd.DataFrame:

@@ -27,7 +27,11 @@ class Model:
         self.closed = 0
 
     def ask(
-        self, run_id: str, images: np.ndarray, compare: list[Any]
+        self,
+        run_id: str,
+        images: np.ndarray,
+        compare: list[Any],
+        multi_label: bool = False,
     ) -> list[Prediction]:
         self.asked.append(len(images))
         assert images.dtype == np.uint8 and len(compare) == len(images)

@@ -11,30 +11,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medmodel.core.config import config_for
 from medmodel.core.errors import RunError
-from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.external_validation import submit
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.multi_label.finding_results import Decision
+from medmodel.reports.multi_label.finding_sentences import predicted_sentence
 from medmodel.runs import tables
 from medmodel.runs.multi_label.findings_table import (
-    SAMPLE_COLUMNS,
     read_findings,
     truth_and_score,
     write_findings,
 )
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status import ModelFacts
-from pages._shared.multi_label.diagnosis_view import (
-    decisions_of,
-    predicted_sentence,
-    worth_sentence,
-)
+from pages._shared.multi_label.diagnosis_view import decisions_of, worth_sentence
 from pages._shared.prediction import prediction_cache
-from pages._shared.prediction.prediction_cache import Answer
 from tests.findings_folder import FINDINGS, draw_findings_folder
-from tests.finished_run import create_ended
+from tests.findings_run import write_findings_run
 from tests.pages.page import labels, open_page, press, said
 
 
@@ -71,21 +63,7 @@ class BrightIsBright:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     folder = draw_findings_folder(tmp_path / "data" / "findings", images=96)
-    lines = (folder / "findings.csv").read_text().splitlines()[1:]
-    rows = [line.split(",") for line in lines]
-    config = config_for("compact", str(folder), size=40, multi_label=True)
-    run = create_ended(config)
-    samples = pd.DataFrame(
-        [[f, p, ("val", "test")[n // 8 % 2]] for n, (f, p, *_rest) in enumerate(rows)],
-        columns=list(SAMPLE_COLUMNS),
-    )
-    truth = np.array([[b == "1", s == "1"] for _f, _p, b, s in rows])
-    random = np.random.default_rng(0)
-    scores = np.clip(truth * 0.5 + random.random(truth.shape) * 0.6, 0.001, 0.999)
-    write_findings(run, list(FINDINGS), samples, (truth, scores))
-    tables.write_split(run, samples.assign(label="bright"))
-    run.write_model_facts(ModelFacts(list(FINDINGS), Preprocessing(40), ["x"], 9))
-    run.model_path.write_bytes(b"")
+    run = write_findings_run(folder)
     monkeypatch.setattr(prediction_cache, "shared", BrightIsBright)
     return run
 
@@ -97,6 +75,26 @@ def test_evaluate_shows_each_finding(run: Run) -> None:
     table = app.dataframe[0].value
     assert list(table["Image finding"]) == list(FINDINGS)
     assert "Mean AUC of 2 findings" in said(app)
+
+
+@pytest.mark.parametrize("view", ["Curves", "Calibration"])
+def test_evaluate_shows_curves_and_calibration_of_a_finding(
+    run: Run, view: str
+) -> None:
+    app = open_page("results/evaluate.py", run=run.id, view=view)
+    assert not app.error and app.get("plotly_chart")
+    write_findings_of(run, lambda t: (t["split"] == "val") | ~t["true_striped"])
+    app = open_page("results/evaluate.py", run=run.id, view=view)
+    app.selectbox(key="evaluated-finding").set_value("striped").run()
+    assert not app.exception and not app.get("plotly_chart")
+    assert "test images with striped: 0" in app.info[0].value
+
+
+def test_evaluate_gives_documents_and_tables_away(run: Run) -> None:
+    app = open_page("results/evaluate.py", run=run.id, view="Export")
+    assert not app.error and not app.exception
+    names = [button.proto.label for button in app.get("download_button")]
+    assert {"One page (PDF)", "Everything (HTML)", "All metrics"} < set(names)
 
 
 def test_diagnose_names_findings_above_their_thresholds(run: Run) -> None:
@@ -123,11 +121,10 @@ def test_thresholds_of_validation_images_hold_without_any_test_image(run: Run) -
 
 def test_no_threshold_is_not_called_no_finding() -> None:
     unknown = [Decision(name, math.nan, 1.0, 0) for name in FINDINGS]
-    answer = Answer.__new__(Answer)
-    object.__setattr__(answer, "probabilities", np.array([0.99, 0.1], np.float32))
-    assert "No finding has a threshold" in predicted_sentence(answer, unknown)
+    values = [0.99, 0.1]
+    assert "No finding has a threshold" in predicted_sentence(values, unknown)
     one = [replace(unknown[0], threshold=1.0), unknown[1]]
-    assert predicted_sentence(answer, one) == "No finding above its threshold"
+    assert predicted_sentence(values, one) == "No finding above its threshold"
 
 
 def write_findings_of(run: Run, rows: Callable[[pd.DataFrame], pd.Series]) -> None:

@@ -92,9 +92,9 @@ def test_limits_take_the_room_that_is_left() -> None:
     page = PdfCanvas("x")
     sentences = ["Some words of a limit."] * 60
     text = " ".join(sentences)
-    assert evaluation_pdf._as_fits(page, sentences, 7.5) == text
+    assert evaluation_pdf.as_fits(page, sentences, 7.5) == text
     page.y = evaluation_pdf._LOWEST + 3 * 7.5 * LINE_HEIGHT + 1
-    shown = evaluation_pdf._as_fits(page, sentences, 7.5)
+    shown = evaluation_pdf.as_fits(page, sentences, 7.5)
     # No sentence is cut, and there is no room for one more.
     whole = shown.removesuffix(" The other limits are in the HTML evaluation.")
     assert whole != shown and set(whole.split(". ")) <= {

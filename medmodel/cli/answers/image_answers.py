@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from medmodel.cli.output import progress_bar
+from medmodel.cli.output import progress_bar, say
 from medmodel.core import audit
 from medmodel.core.errors import DataError, ImageError, PredictionError
 from medmodel.core.regular_files import open_regular
@@ -112,6 +112,7 @@ def _predictions(run: Run, images: list[OpenedImage]) -> list[Prediction]:
                 run.id,
                 np.stack([np.asarray(image.prepared) for image in images]),
                 compare=[ImageTraits(**image.measured) for image in images],
+                multi_label=run.config.multi_label,
             )
         except PredictionError as error:
             raise PredictionError("\n".join([str(error), *last_lines(log)])) from error
@@ -191,3 +192,38 @@ def pixel_digest_of(path: Path, image: OpenedImage) -> str:
         return image.digest
     with open_regular(path) as file:
         return open_image(file.read(), path.name).digest
+
+
+def say_withheld(answer: ImageAnswer) -> None:
+    """Why a file has no probabilities: it cannot be read, or is unlike the training."""
+    if answer.error:
+        say(f"{answer.file}: {answer.error}", to_errors=True)
+        return
+    nothing = _("Unlike the training data: no prediction is shown.")
+    say(f"{answer.file}: {nothing} {answer.withheld}")
+    say("  " + _("Show it nevertheless: --anyway"))
+
+
+def beside_sentences(answer: ImageAnswer) -> list[str]:
+    """What must be known beside the probabilities of whatever model."""
+    sentences, prediction = [], answer.prediction
+    if answer.frames > 1:
+        sentences.append(
+            _(
+                "Image {number} of {count} in this file.",
+                number=answer.frame + 1,
+                count=answer.frames,
+            )
+        )
+    if answer.split == "train":
+        sentences.append(_("The model was trained on this very image."))
+    elif answer.split == "val":
+        sentences.append(_("This very image is one of the validation images."))
+    elif prediction is None or prediction.ood is None:
+        sentences.append(
+            translate(prediction.ood_problem if prediction else "")
+            or _("Whether it resembles the training data is not known.")
+        )
+    elif answer.unlike_training:
+        sentences.append(_("It is unlike the training data."))
+    return sentences

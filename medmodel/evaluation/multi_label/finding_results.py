@@ -45,7 +45,8 @@ FEWEST_VALIDATED = 10
 """Validation images with a finding, and without it, below which its probabilities are
 shown as the model says them: a temperature of fewer is chance."""
 YOUDEN = Rule("youden")
-_FINDING = 1
+FINDING = 1
+"""Position of a finding in `finding_predictions`, behind its absence."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Decision:
         """Probabilities of the finding as they are shown, of any shape."""
         flat = np.asarray(scores, float).reshape(-1)
         both = apply_temperature(np.stack([1 - flat, flat], axis=1), self.temperature)
-        return both[:, _FINDING].reshape(np.shape(scores))
+        return both[:, FINDING].reshape(np.shape(scores))
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def decide(table: pd.DataFrame, rule: Rule = YOUDEN) -> list[Decision]:
     for name in finding_names(table):
         data = finding_predictions(table, name, "val")
         positives = int(data.truth.sum())
-        threshold = choose_threshold(data, _FINDING, rule)
+        threshold = choose_threshold(data, FINDING, rule)
         temperature = 1.0
         if min(positives, len(data.truth) - positives) >= FEWEST_VALIDATED:
             temperature = _trusted(fit_temperature(data))
@@ -202,7 +203,7 @@ def evaluate_findings(
     """
     data = [finding_predictions(table, each.name, split) for each in decisions]
     results = [_result(d, each) for d, each in zip(data, decisions, strict=True)]
-    areas = [class_area(each, _FINDING) for each in data]
+    areas = [class_area(each, FINDING) for each in data]
     measured = [at for at, area in enumerate(areas) if area is not None]
     first = data[0]
     return FindingsEvaluation(
@@ -227,15 +228,15 @@ def _result(data: Predictions, decision: Decision) -> FindingResult:
     shown = calibrate(data, decision.temperature)
     acted = None
     if not math.isnan(decision.threshold):
-        acted = outcome(shown, _FINDING, decision.threshold)
+        acted = outcome(shown, FINDING, decision.threshold)
     return FindingResult(
         name=decision.name,
         images=len(data.truth),
         positives=int(data.truth.sum()),
-        auc=METRICS["auc"].estimate(data, _FINDING),
-        average_precision=METRICS["average_precision"].estimate(data, _FINDING),
-        calibration_error=METRICS["calibration_error"].estimate(shown, _FINDING),
-        brier=METRICS["brier"].estimate(shown, _FINDING),
+        auc=METRICS["auc"].estimate(data, FINDING),
+        average_precision=METRICS["average_precision"].estimate(data, FINDING),
+        calibration_error=METRICS["calibration_error"].estimate(shown, FINDING),
+        brier=METRICS["brier"].estimate(shown, FINDING),
         decision=decision,
         outcome=acted,
     )
@@ -248,7 +249,7 @@ def _mean_auc(
     area = mean_area(areas)
     if area is None:
         return NOT_MEASURABLE
-    groups = [limiting_group("auc", each, _FINDING) for each in data]
+    groups = [limiting_group("auc", each, FINDING) for each in data]
     smallest = min(groups, key=lambda group: group.count)
     return intervals.where_enough(area.estimate(data[0].patients), "auc", smallest)
 
@@ -257,9 +258,9 @@ def _mean_precision(data: Sequence[Predictions]) -> Estimate:
     """The same for average precision."""
     if not data:
         return NOT_MEASURABLE
-    present = [each.truth == _FINDING for each in data]
+    present = [each.truth == FINDING for each in data]
     parts = [
-        precision_influence(positive, each.log_odds[:, _FINDING])
+        precision_influence(positive, each.log_odds[:, FINDING])
         for positive, each in zip(present, data, strict=True)
     ]
     estimate = auc_estimate(
@@ -268,7 +269,7 @@ def _mean_precision(data: Sequence[Predictions]) -> Estimate:
         data[0].patients,
         min(int(positive.sum()) for positive in present),
     )
-    groups = [limiting_group("average_precision", each, _FINDING) for each in data]
+    groups = [limiting_group("average_precision", each, FINDING) for each in data]
     smallest = min(groups, key=lambda group: group.count)
     return intervals.where_enough(estimate, "average_precision", smallest)
 
@@ -279,8 +280,8 @@ def _exact(data: Sequence[Predictions], decisions: Sequence[Decision]) -> Estima
         return NOT_MEASURABLE
     right = np.ones(len(data[0].truth), bool)
     for each, decision in zip(data, decisions, strict=True):
-        shown = decision.shown(each.scores[:, _FINDING])
-        right &= (shown >= decision.threshold) == (each.truth == _FINDING)
+        shown = decision.shown(each.scores[:, FINDING])
+        right &= (shown >= decision.threshold) == (each.truth == FINDING)
     calls = np.stack([~right, right], axis=1).astype(float)
     truth = np.ones(len(right), np.intp)
     told = Predictions(["", ""], truth, calls, data[0].patients)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from medmodel.core.errors import value_or_problem
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.multi_label.finding_results import (
     Decision,
@@ -14,8 +17,12 @@ from medmodel.evaluation.multi_label.finding_results import (
     evaluate_findings,
 )
 from medmodel.language import _
-from medmodel.runs.copies import Copies, copies_among
-from medmodel.runs.multi_label.findings_table import read_findings, truth_and_score
+from medmodel.runs.copies import Copies, copies_of, independent_findings
+from medmodel.runs.multi_label.findings_table import (
+    SAMPLE_COLUMNS,
+    read_findings,
+    truth_and_score,
+)
 from medmodel.runs.run import Run
 
 if TYPE_CHECKING:
@@ -30,8 +37,7 @@ class RunFindings:
     """What is known of a run on several findings.
 
     Args:
-        table: As from `read_findings`, without test images that are copies of
-            training or validation images, unless all are.
+        table: As from `copies.independent_findings`.
         copies: Which test images are copies.
         decisions: Threshold and temperature of each finding.
         evaluation: On the test images of `table`.
@@ -50,14 +56,10 @@ def run_findings(run: Run) -> RunFindings:
         RunError: There is no findings.csv yet, or it is damaged.
         DataError: There is no test image, or none for validation.
     """
-    table = read_findings(run)
-    tested = table["split"] == "test"
-    copies = copies_among(run, set(table.loc[tested, "path"]))
-    if copies.paths and not copies.all_are_copies:
-        table = table[~(tested & table["path"].isin(copies.paths))]
-        table = table.reset_index(drop=True)
+    table = independent_findings(run)
     decisions = decide(table)
-    return RunFindings(table, copies, decisions, evaluate_findings(table, decisions))
+    evaluation = evaluate_findings(table, decisions)
+    return RunFindings(table, copies_of(run), decisions, evaluation)
 
 
 def run_decisions(run: Run) -> list[Decision]:
@@ -68,6 +70,49 @@ def run_decisions(run: Run) -> list[Decision]:
         DataError: There is no validation image.
     """
     return decide(read_findings(run))
+
+
+def decisions_or_reason(
+    run: Run, findings: Sequence[str]
+) -> tuple[list[Decision], str]:
+    """Threshold and temperature of each finding, and why they are not known.
+
+    Args:
+        run: The model's run.
+        findings: In the order of the model's outputs.
+
+    Returns:
+        Where the reason is not "", no finding has a threshold.
+    """
+    known, reason = value_or_problem(run_decisions, run)
+    by_name = {decision.name: decision for decision in known or []}
+    unknown = [Decision(name, math.nan, 1.0, 0) for name in findings]
+    return [by_name.get(each.name, each) for each in unknown], reason
+
+
+def answers_table(table: pd.DataFrame, decisions: Sequence[Decision]) -> pd.DataFrame:
+    """What images have and what the model says of them, a row each, to take away.
+
+    Args:
+        table: As from `read_findings`.
+        decisions: Of each finding.
+
+    Returns:
+        `path`, `patient`, `split`, and of each finding `true_<finding>` and
+        `predicted_<finding>` (0 or 1; empty without a threshold), `score_<finding>` as
+        trained and `probability_<finding>` as shown.
+    """
+    answers = table[list(SAMPLE_COLUMNS)].copy()
+    for decision in decisions:
+        truth, score = truth_and_score(table, decision.name)
+        shown = decision.shown(score)
+        decided = not math.isnan(decision.threshold)
+        called = (shown >= decision.threshold).astype(int) if decided else ""
+        answers[f"true_{decision.name}"] = truth.astype(int)
+        answers[f"score_{decision.name}"] = score
+        answers[f"probability_{decision.name}"] = shown
+        answers[f"predicted_{decision.name}"] = called
+    return answers
 
 
 def images_of_kind(table: pd.DataFrame, decision: Decision, kind: Kind) -> pd.DataFrame:

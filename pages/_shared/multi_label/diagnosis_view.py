@@ -13,7 +13,9 @@ from medmodel.core.errors import MedModelError, value_or_problem
 from medmodel.evaluation.multi_label.finding_results import Decision
 from medmodel.language import _, join_sentences, translate
 from medmodel.reports import plots
+from medmodel.reports.multi_label.facts import mean_sentence
 from medmodel.reports.multi_label.finding_bars import finding_bars
+from medmodel.reports.multi_label.finding_sentences import predicted_sentence
 from medmodel.runs.run import Run
 from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import show_figure
@@ -22,7 +24,6 @@ from pages._shared.common.words import plain
 from pages._shared.multi_label.evaluation_view import (
     decisions_of_run,
     findings_of,
-    mean_sentence,
 )
 from pages._shared.prediction.cases import Case
 from pages._shared.prediction.ood_view import (
@@ -72,26 +73,6 @@ def decisions_of(run: Run, findings: Sequence[str]) -> list[Decision]:
     return [by_name.get(name, replace(unknown, name=name)) for name in findings]
 
 
-def predicted_sentence(answer: Answer, decisions: Sequence[Decision]) -> str:
-    """The findings above their thresholds, with their probabilities; or why none is.
-
-    Args:
-        answer: With probabilities as they are shown.
-        decisions: Of each finding.
-    """
-    pairs = sorted(
-        (-float(p), d.name, float(p))
-        for p, d in zip(answer.probabilities, decisions, strict=True)
-        if p >= d.threshold
-    )
-    if pairs:
-        named = [f"{name} ({plots.per_cent(p)})" for _order, name, p in pairs]
-        return _("Predicted findings: {findings}", findings=_(", ").join(named))
-    if all(math.isnan(decision.threshold) for decision in decisions):
-        return _("No finding has a threshold: validation images tell none.")
-    return _("No finding above its threshold")
-
-
 def _as_shown(answer: Answer, decisions: Sequence[Decision]) -> Answer:
     """The answer with each finding's probability after its calibration."""
     raw = answer.prediction.raw
@@ -109,7 +90,7 @@ def _show_alone(answer: Answer, decisions: Sequence[Decision]) -> None:
     with sentence:
         shown = may_show_answer(answer)
         if shown:
-            show_answer(predicted_sentence(answer, decisions))
+            show_answer(predicted_sentence(answer.probabilities, decisions))
         label = (
             _("Findings in the data set: {label}.", label=answer.case.label)
             if answer.case.label

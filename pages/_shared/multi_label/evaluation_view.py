@@ -7,15 +7,14 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.multi_label.finding_results import (
     Decision,
-    FindingResult,
     FindingsEvaluation,
 )
 from medmodel.evaluation.multi_label.run_findings import (
     Kind,
     RunFindings,
+    answers_table,
     images_of_kind,
     results_table,
     run_decisions,
@@ -23,7 +22,22 @@ from medmodel.evaluation.multi_label.run_findings import (
 )
 from medmodel.imaging.images import png_bytes
 from medmodel.language import N_, _, join_sentences, ngettext
+from medmodel.reports.multi_label import documents
+from medmodel.reports.multi_label.facts import (
+    few_units,
+    how_measured,
+    mean_sentence,
+    test_copies,
+)
+from medmodel.reports.multi_label.metric_rows import (
+    rate_interval,
+    rate_value,
+    result_heads,
+    result_rows,
+)
+from medmodel.reports.multi_label.sheet import evaluation_sheet
 from medmodel.runs.run import Run
+from pages._shared.common.charts import pick_format
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
@@ -31,9 +45,21 @@ from pages._shared.common.tables import show_table
 from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
+from pages._shared.evaluation.advice_view import VIEW
+from pages._shared.evaluation.evaluation_view import (
+    leakage_reservations,
+    patient_overlap,
+    show_tested_images,
+)
+from pages._shared.evaluation.export_view import show_documents
+from pages._shared.multi_label.curves_view import (
+    show_finding_calibration,
+    show_finding_curves,
+)
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 
 AT_ONCE = 6
+_VIEWS = [N_("Metrics"), N_("Curves"), N_("Calibration"), N_("Export")]
 KINDS: dict[Kind, str] = {
     "missed": N_("Missed"),
     "false_alarm": N_("False positives"),
@@ -45,12 +71,72 @@ KINDS: dict[Kind, str] = {
 def show_findings(run: Run) -> None:
     """All of the page for a run on several findings."""
     findings = findings_of(run)
+    _show_frame(run, findings)
     missing = show_missing_dataset(run.config.dataset)
-    _show_headline(findings)
-    _show_results(findings.evaluation)
-    csv_button(lambda: results_table(findings.evaluation), "findings", run)
-    if not missing:
-        _show_images(run, findings)
+    view = _pick_view()
+    with errors_shown():
+        if view == "Metrics":
+            _show_headline(findings)
+            _show_results(findings.evaluation)
+            if not missing:
+                _show_images(run, findings)
+        elif view == "Curves":
+            show_finding_curves(run, findings)
+        elif view == "Calibration":
+            show_finding_calibration(run, findings)
+        else:
+            _show_take_away(run, findings)
+
+
+def _pick_view() -> str:
+    """The part that is shown; kept in the address as ?view=, in English."""
+    linked = st.query_params.get(VIEW)
+    st.session_state[VIEW] = linked if linked in _VIEWS else _VIEWS[0]
+    return st.segmented_control(
+        _("What to look at"),
+        _VIEWS,
+        format_func=legible(_),
+        required=True,
+        key=VIEW,
+        on_change=_take_view,
+        label_visibility="collapsed",
+    )
+
+
+def _take_view() -> None:
+    st.query_params[VIEW] = st.session_state[VIEW]
+
+
+def _show_frame(run: Run, findings: RunFindings) -> None:
+    """What was tested and how far that can be trusted."""
+    evaluation = findings.evaluation
+    reservations = leakage_reservations(run, *patient_overlap(run))
+    reservations += few_units(run, evaluation)
+    show_tested_images(run, (evaluation.images, evaluation.patients), reservations)
+
+
+def _show_take_away(run: Run, findings: RunFindings) -> None:
+    """The documents and the tables."""
+    show_documents(
+        run,
+        {
+            "sheet": evaluation_sheet,
+            "page": documents.evaluation_page,
+            "card": documents.model_card_html,
+        },
+    )
+    st.markdown(_("**Tables**"))
+    with st.container(horizontal=True):
+        results = findings.evaluation
+        csv_button(lambda: results_table(results), "all-metrics", run, _("All metrics"))
+        csv_button(
+            lambda: answers_table(findings.table, findings.decisions),
+            "findings",
+            run,
+            _("Every image's scores"),
+        )
+    st.markdown(_("**Figures**"))
+    pick_format()
 
 
 def findings_of(run: Run) -> RunFindings:
@@ -86,36 +172,27 @@ def _decisions(folder: str, version: int) -> list[Decision]:
     return run_decisions(Run(Path(folder)))
 
 
-def mean_sentence(evaluation: FindingsEvaluation) -> str:
-    """What the model is worth, in one sentence, and which findings it leaves out."""
-    measured = len(evaluation.results) - len(evaluation.left_out)
-    sentence = ngettext(
-        "Mean AUC of {count} finding: {auc}.",
-        "Mean AUC of {count} findings: {auc}.",
-        measured,
-        auc=evaluation.mean_auc.with_n,
-    )
-    if not evaluation.left_out:
-        return sentence
-    left = _(
-        "Left out, since all test images have it or none: {findings}.",
-        findings=_(", ").join(evaluation.left_out),
-    )
-    return join_sentences([sentence, left])
-
-
 def _show_headline(findings: RunFindings) -> None:
     evaluation = findings.evaluation
     with st.container(horizontal=True, gap="small"):
-        _tile(_("Mean AUC"), evaluation.mean_auc, meaning("AUC", "interval"))
-        _tile(
-            _("Mean average precision"),
-            evaluation.mean_precision,
-            meaning("average precision", "interval"),
-        )
+        for title, estimate, entry in (
+            (_("Mean AUC"), evaluation.mean_auc, meaning("AUC", "interval")),
+            (
+                _("Mean average precision"),
+                evaluation.mean_precision,
+                meaning("average precision", "interval"),
+            ),
+        ):
+            value = (
+                f"{estimate.value:.3f}" if estimate.measurable else _("not measurable")
+            )
+            interval = estimate.interval if estimate.measurable else None
+            _tile(title, value, interval, entry)
+        exact = evaluation.exact
         _tile(
             _("All findings right"),
-            evaluation.exact,
+            rate_value(exact),
+            rate_interval(exact) if exact.measurable else None,
             _(
                 "Share of test images of which every finding is told right at its "
                 "threshold (exact match)."
@@ -131,12 +208,10 @@ def _show_headline(findings: RunFindings) -> None:
         if evaluation.patients
         else _("Patients are unknown: intervals count each image by itself.")
     )
-    st.caption(plain(join_sentences([patients, str(findings.copies)])))
+    st.caption(plain(join_sentences([patients, test_copies(findings)])))
 
 
-def _tile(title: str, estimate: Estimate, entry: str) -> None:
-    value = f"{estimate.value:.3f}" if estimate.measurable else _("not measurable")
-    interval = estimate.interval if estimate.measurable else None
+def _tile(title: str, value: str, interval: str | None, entry: str) -> None:
     st.metric(
         title,
         value,
@@ -150,69 +225,14 @@ def _tile(title: str, estimate: Estimate, entry: str) -> None:
 
 
 def _show_results(evaluation: FindingsEvaluation) -> None:
-    results = evaluation.results
+    heads, rows = result_heads(), result_rows(evaluation)
     show_table(
-        pd.DataFrame(
-            {
-                _("Image finding"): [r.name for r in results],
-                _("With it"): [
-                    f"{r.positives:,} / {r.images:,} ({r.prevalence:.0%})".replace(
-                        "%", " %"
-                    )
-                    for r in results
-                ],
-                _("AUC"): [str(r.auc) for r in results],
-                _("Average precision"): [str(r.average_precision) for r in results],
-                _("Threshold"): [threshold_text(r.decision) for r in results],
-                _("Sensitivity"): [_rate(r, "sensitivity") for r in results],
-                _("Specificity"): [_rate(r, "specificity") for r in results],
-                _("PPV (precision)"): [_rate(r, "ppv") for r in results],
-                _("NPV"): [_rate(r, "npv") for r in results],
-                _("Calibration error"): [str(r.calibration_error) for r in results],
-            }
-        ),
+        pd.DataFrame(rows, columns=heads),
         hide_index=True,
-        column_config={
-            _("Image finding"): st.column_config.TextColumn(pinned=True),
-        },
+        column_config={heads[0]: st.column_config.TextColumn(pinned=True)},
         alt=_("Metrics of each finding with intervals"),
     )
-    st.caption(plain(_how(results)))
-
-
-def threshold_text(decision: Decision) -> str:
-    """The threshold of a finding, or that it has none."""
-    if decision.threshold != decision.threshold:
-        return _("none")
-    return f"{decision.threshold:.3f}"
-
-
-def _rate(result: FindingResult, key: str) -> str:
-    return str(result.rate(key)) if result.outcome else _("no threshold")
-
-
-def _how(results: list[FindingResult]) -> str:
-    """Where thresholds and probabilities come from."""
-    sentences = [
-        _(
-            "Thresholds were chosen on validation images: largest sum of sensitivity "
-            "and specificity (Youden). Each finding is measured by itself."
-        )
-    ]
-    raw = [r.name for r in results if not r.decision.calibrated]
-    if len(raw) < len(results):
-        sentences.append(
-            _("Probabilities are calibrated on validation images (temperature).")
-        )
-    if raw:
-        sentences.append(
-            _(
-                "Not calibrated, since validation images do not tell the temperature "
-                "well enough: {findings}.",
-                findings=_(", ").join(raw),
-            )
-        )
-    return join_sentences(sentences)
+    st.caption(plain(how_measured(evaluation.results)))
 
 
 def _show_images(run: Run, findings: RunFindings) -> None:

@@ -1,0 +1,226 @@
+"""Evaluation and model card of a run on several findings, as HTML that stands alone.
+
+No image, no file name and no patient's name is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from medmodel.core.errors import DataError
+from medmodel.core.templating import render_template
+from medmodel.evaluation.curves import precision_recall_curve, roc_curve
+from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.multi_label.finding_results import (
+    FINDING,
+    Decision,
+    FindingResult,
+    FindingsEvaluation,
+    finding_predictions,
+)
+from medmodel.evaluation.multi_label.run_findings import (
+    RATES,
+    RunFindings,
+    run_findings,
+)
+from medmodel.evaluation.temperature_scaling import calibrate
+from medmodel.language import _, join_sentences
+from medmodel.reports import glossary, run_facts
+from medmodel.reports.model_card import (
+    GuidelineItem,
+    items_on_data,
+    items_on_training,
+    network_text,
+    preprocessing_text,
+    version_text,
+)
+from medmodel.reports.multi_label import facts, metric_rows
+from medmodel.reports.plots import class_colours
+from medmodel.reports.run_facts import BLANK, Fact
+from medmodel.reports.svg import (
+    Figure,
+    precision_recall_square,
+    reliability_square,
+    roc_square,
+)
+from medmodel.runs.run import Run
+
+_TABLES = ((0, 1, 2, 3, 9), (0, 4, 5, 6, 7, 8))
+"""Columns of `result_rows` that stand side by side: more are wider than paper."""
+
+
+def evaluation_page(run: Run) -> str:
+    """The evaluation as one HTML document.
+
+    Raises:
+        RunError: There is no table, or no split.
+        DataError: It holds no test image.
+    """
+    findings = run_findings(run)
+    evaluation = findings.evaluation
+    return render_template(
+        "findings.html",
+        title=_("Evaluation of {title}", title=run.title),
+        tested_on=facts.tested_on(run, evaluation),
+        limits=facts.limits(run, findings),
+        mean=facts.mean_sentence(evaluation),
+        overall=metric_rows.overall_rows(evaluation),
+        tables=[_columns(evaluation, chosen) for chosen in _TABLES],
+        how_measured=facts.how_measured(evaluation.results),
+        curves=_curves(findings),
+        calibration=[_reliability(findings, each) for each in findings.decisions],
+        glossary=glossary.entries(glossary.FINDING_TERMS),
+    )
+
+
+def _columns(
+    evaluation: FindingsEvaluation, chosen: Sequence[int]
+) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of some columns of `result_rows`."""
+    heads, rows = metric_rows.result_heads(), metric_rows.result_rows(evaluation)
+    return [heads[at] for at in chosen], [[row[at] for at in chosen] for row in rows]
+
+
+def _curves(findings: RunFindings) -> Iterator[Figure]:
+    colours = class_colours([each.name for each in findings.decisions])
+    for decision in findings.decisions:
+        name = decision.name
+        data = finding_predictions(findings.table, name, "test")
+        try:
+            roc = roc_curve(data, FINDING)
+            precision = precision_recall_curve(data, FINDING)
+        except DataError as error:
+            yield None, str(error)
+            continue
+        yield roc_square(roc, name, colours[name])
+        yield precision_recall_square(precision, name, colours[name])
+
+
+def _reliability(findings: RunFindings, decision: Decision) -> Figure:
+    data = finding_predictions(findings.table, decision.name, "test")
+    title = (
+        _("{finding}, calibrated", finding=decision.name)
+        if decision.calibrated
+        else _("{finding}, as trained", finding=decision.name)
+    )
+    return reliability_square(calibrate(data, decision.temperature), title, FINDING)
+
+
+def model_card_html(run: Run) -> str:
+    """The model card as one HTML document; takes and raises the same."""
+    findings = run_findings(run)
+    return render_template(
+        "model_card.html",
+        title=_("Model card of {title}", title=run.title),
+        facts=facts_label(run, findings),
+        items=guideline_items(run, findings),
+        glossary=glossary.entries(glossary.FINDING_CARD_TERMS),
+    )
+
+
+def facts_label(run: Run, findings: RunFindings) -> list[Fact]:
+    """Page one: (heading, text), text `BLANK` where nothing is known."""
+    evaluation = findings.evaluation
+    names = _(", ").join(each.name for each in evaluation.results)
+    counts = _(", ").join(
+        f"{each.name} {each.positives:,}" for each in evaluation.results
+    )
+    seen = run.model_facts.preprocessing if run.model_path.exists() else None
+    tested = facts.tested_on(run, evaluation)
+    summary = _(
+        "Gives an image's probability of each of: {findings}. An image may have "
+        "several of them, or none.",
+        findings=names,
+    )
+    return [
+        (_("Name"), run.title),
+        (_("Version"), version_text(run)),
+        (_("Summary"), summary),
+        (_("Mechanism"), network_text(run)),
+        (_("Input"), preprocessing_text(seen) if seen else BLANK),
+        (_("Outcome predicted"), names),
+        (_("Intended population"), BLANK),
+        (_("Directions for use"), BLANK),
+        (
+            _("Do not use for"),
+            _("Diagnosis, screening, triage, any decision about a person."),
+        ),
+        (_("Trained on"), run_facts.trained_on(run)),
+        (_("Tested on"), tested),
+        (_("Test images with each finding"), counts),
+        (_("Copies in the test"), facts.test_copies(findings)),
+        (_("All findings together"), facts.mean_sentence(evaluation)),
+        *((each.name, _performance(each)) for each in evaluation.results),
+        (
+            _("Thresholds and calibration"),
+            facts.how_measured(evaluation.results),
+        ),
+        (
+            _("Warnings"),
+            join_sentences(
+                [
+                    _("Not for clinical use: research and teaching only."),
+                    *facts.limits(run, findings),
+                ]
+            ),
+        ),
+        (_("External validation"), tested if run.tested_model else BLANK),
+        (_("Contact"), BLANK),
+    ]
+
+
+def _performance(result: FindingResult) -> str:
+    """What a finding's row of the evaluation says, in a few words."""
+    area = _("AUC {auc}", auc=result.auc)
+    if result.outcome is None:
+        return _("{area}; no threshold: never predicted", area=area)
+    return _(
+        "{area}; at threshold {threshold} sensitivity {sensitivity}, specificity "
+        "{specificity}",
+        area=area,
+        threshold=metric_rows.threshold_text(result.decision),
+        sensitivity=metric_rows.result_rate(result, "sensitivity"),
+        specificity=metric_rows.result_rate(result, "specificity"),
+    )
+
+
+def guideline_items(run: Run, findings: RunFindings) -> list[GuidelineItem]:
+    """The pages behind, in the order of CLAIM."""
+    return [
+        *items_on_data(run),
+        *items_on_training(run),
+        *_items_on_evaluation(run, findings),
+    ]
+
+
+def _items_on_evaluation(run: Run, findings: RunFindings) -> list[GuidelineItem]:
+    """CLAIM 28 to 44, of which the program knows something."""
+    evaluation = findings.evaluation
+    tested = facts.tested_on(run, evaluation)
+    internal, external = (BLANK, tested) if run.tested_model else (tested, BLANK)
+    keys = ("auc", "average_precision", *RATES, "calibration_error")
+    metrics = _(", ").join(_(METRICS[key].title) for key in keys)
+    uncertainty = (
+        _("95 % intervals: patients kept together.")
+        if evaluation.patients
+        else _("95 % intervals: images as independent.")
+    )
+    performance = join_sentences(
+        [facts.mean_sentence(evaluation), _("Every metric: see the evaluation.")]
+    )
+    limits = join_sentences(facts.limits(run, findings))
+    intended = _("None: research and teaching.")
+    return [
+        GuidelineItem(_("Metrics"), "28", "12e", metrics),
+        GuidelineItem(_("Uncertainty"), "29", "12e, 23a", uncertainty),
+        GuidelineItem(_("Robustness"), "30", "", BLANK),
+        GuidelineItem(_("Explainability"), "31", "", _("Saliency maps, on request.")),
+        GuidelineItem(_("Internal test"), "32", "16", internal),
+        GuidelineItem(_("External test"), "33", "16", external),
+        GuidelineItem(_("Performance"), "37–38", "23a", performance),
+        GuidelineItem(_("Fairness and subgroups"), "38", "14, 23a", BLANK),
+        GuidelineItem(_("Failure analysis"), "39", "", BLANK),
+        GuidelineItem(_("Limitations"), "40", "26", limits),
+        GuidelineItem(_("Intended use and clinical role"), "41", "27", intended),
+        GuidelineItem(_("Funding and interests"), "44", "18a, 18b", BLANK),
+    ]

@@ -1,0 +1,47 @@
+"""A finished run on two findings as plain files: made-up probabilities, no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from medmodel.core.config import config_for
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.runs import tables
+from medmodel.runs.multi_label.findings_table import SAMPLE_COLUMNS, write_findings
+from medmodel.runs.run import Run
+from medmodel.runs.status import ModelFacts
+from tests.findings_folder import FINDINGS
+from tests.finished_run import create_ended
+
+
+def write_findings_run(
+    folder: Path, name: str = "", seed: int = 0, sharpness: float = 0.5
+) -> Run:
+    """Writes everything that Evaluate, Compare and Diagnose read.
+
+    Args:
+        folder: As from `draw_findings_folder`; half of its images are for validation.
+        name: What the run is called.
+        seed: Of the scores.
+        sharpness: How much higher the score of an image with a finding is.
+    """
+    lines = (folder / "findings.csv").read_text().splitlines()[1:]
+    rows = [line.split(",") for line in lines]
+    config = config_for("compact", str(folder), size=40, multi_label=True, name=name)
+    run = create_ended(config)
+    samples = pd.DataFrame(
+        [[f, p, ("val", "test")[n // 8 % 2]] for n, (f, p, *_rest) in enumerate(rows)],
+        columns=list(SAMPLE_COLUMNS),
+    )
+    truth = np.array([[b == "1", s == "1"] for _f, _p, b, s in rows])
+    random = np.random.default_rng(seed)
+    scores = truth * sharpness + random.random(truth.shape) * (1.1 - sharpness)
+    scores = np.clip(scores, 0.001, 0.999)
+    write_findings(run, list(FINDINGS), samples, (truth, scores))
+    tables.write_split(run, samples.assign(label="bright"))
+    run.write_model_facts(ModelFacts(list(FINDINGS), Preprocessing(40), ["x"], 9))
+    run.model_path.write_bytes(b"")
+    return run
