@@ -1,24 +1,29 @@
 """Worker: the process that trains one run and ends, which frees its GPU memory.
 
-    python -m medmodel.worker RUN_DIR            trains this run
-    python -m medmodel.worker --idle WORKSPACE   loads TensorFlow, waits for a run
+    python -m medmodel.worker RUN_DIR              trains this run
+    python -m medmodel.worker RUN_DIR --reserved   the same, started by a scheduler
+    python -m medmodel.worker --idle WORKSPACE     loads TensorFlow, waits for a run
 
-Both write everything that they print to the run's log.txt. SIGTERM means Stop.
+All write everything that they print to the run's log.txt. SIGTERM means Stop.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import functools
 import os
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 from medmodel.core import devices
 from medmodel.core.errors import RunError
+from medmodel.core.installation import program_stamps
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock, open_log
 from medmodel.language import _
@@ -32,6 +37,7 @@ NICENESS = 19
 POLL_SECONDS = 0.05
 BUSY_LOOK_SECONDS = 1.0
 FULL_LOOK_SECONDS = 5.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 _claims: list[Claim] = []
@@ -43,27 +49,57 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m medmodel.worker")
     parser.add_argument("folder", type=Path, help="a run's folder, or the workspace")
     parser.add_argument("--idle", action="store_true", help="wait for the next run")
+    parser.add_argument(
+        "--reserved",
+        action="store_true",
+        help="a scheduler reserved what this machine shows: end with the parent",
+    )
+    parser.add_argument("--node", default="", help="what to call this machine")
     options = parser.parse_args(arguments)
     os.nice(max(0, NICENESS - os.nice(0)))
     if options.idle:
         return wait_and_train(RunStore(options.folder.resolve()))
+    if options.reserved:
+        _end_with_parent()
+    claim_run = (
+        functools.partial(queue.claim_reserved, node=options.node)
+        if options.reserved
+        else queue.claim_run
+    )
     try:
-        claim = claim_when_free(Run(options.folder.resolve()))
+        claim = claim_when_free(Run(options.folder.resolve()), claim_run)
     except RunError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     return train_claimed(claim)
 
 
-def claim_when_free(run: Run) -> Claim:
+def claim_when_free(run: Run, claim_run: Callable[[Run], Claim | None]) -> Claim:
     """Waits until the run's device is free and takes the run.
+
+    Args:
+        run: The run.
+        claim_run: Tries to take it, see `queue`.
 
     Raises:
         RunError: It cannot be trained (again).
     """
-    while (claim := queue.claim_run(run)) is None:
+    while (claim := claim_run(run)) is None:
         time.sleep(BUSY_LOOK_SECONDS)
     return claim
+
+
+def _end_with_parent() -> None:
+    """Has Linux kill this process when its parent dies, as with its node's Ray.
+
+    One that went on would hold the run's lock, and another node could not resume it.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before it was asked for
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def wait_and_train(store: RunStore) -> int:
@@ -75,7 +111,7 @@ def wait_and_train(store: RunStore) -> int:
     idle = Lock(store.root / "idle.lock")
     if not idle.acquire():
         return 0
-    program, ready = _program(), store.root / "idle.ready"
+    program, ready = program_stamps(), store.root / "idle.ready"
     ready.unlink(missing_ok=True)
     claim = queue.claim_next(store)
     for load in (_load_tensorflow, _load_training, _build_features):
@@ -86,16 +122,19 @@ def wait_and_train(store: RunStore) -> int:
         ready.touch()
         claim = _next_claim(store, program)
     idle.release()
-    if claim is None and _program() == program:
+    if claim is None and program_stamps() == program:
         return 0
     code = 0 if claim is None else train_claimed(claim)
-    if any(queue.waiting(store)) or queue.shell_present(store):
+    wanted = any(queue.waiting(store)) or queue.shell_present(store)
+    if wanted and not queue.dispatched(store):
         queue.start_worker(store)
     return code
 
 
 def _next_claim(store: RunStore, program: object) -> Claim | None:
     """Waits for a run; None when nobody can bring one, or the program was updated.
+
+    Also where runs go to a cluster from now on.
 
     A worker that waits across an update would train with the old program, while the
     helpers that it starts, and whoever asked, are of the new one.
@@ -107,25 +146,18 @@ def _next_claim(store: RunStore, program: object) -> Claim | None:
         limit = BUSY_LOOK_SECONDS if queued else FULL_LOOK_SECONDS
         if now != stamp or age >= limit:
             stamp, looked = now, time.monotonic()
-            if _program() != program:
+            if program_stamps() != program:
                 return None
             claim = queue.claim_next(store)
             if claim is not None:
                 return claim
             queued = any(queue.waiting(store))
+            if queue.dispatched(store):
+                return None
             if not queued and not queue.shell_present(store):
                 return None
         time.sleep(POLL_SECONDS)
     return None
-
-
-def _program() -> dict[str, int]:
-    """When each file of this program was changed last, in nanoseconds since 1970."""
-    try:
-        files = Path(__file__).parent.rglob("*.py")
-        return {str(path): path.stat().st_mtime_ns for path in files}
-    except FileNotFoundError:  # in the middle of an update
-        return {}
 
 
 def train_claimed(claim: Claim) -> int:

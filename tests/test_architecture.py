@@ -17,6 +17,7 @@ PACKAGES = (
         "core",
         "imaging",
         "runs",
+        "cluster",
         "data",
         "evaluation",
         "quality",

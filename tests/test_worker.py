@@ -262,7 +262,8 @@ def test_an_idle_worker_gives_way_when_the_program_is_updated(
     started: list[RunStore] = []
     monkeypatch.setattr(queue, "start_worker", started.append)
     versions = iter([{"worker.py": 1}])
-    monkeypatch.setattr(at_work, "_program", lambda: next(versions, {"worker.py": 2}))
+    newer = {"worker.py": 2}
+    monkeypatch.setattr(at_work, "program_stamps", lambda: next(versions, newer))
     monkeypatch.setattr(queue, "claim_next", lambda store: None)
     for load in ("_load_tensorflow", "_load_training", "_build_features"):
         monkeypatch.setattr(at_work, load, lambda: None)
@@ -270,23 +271,6 @@ def test_an_idle_worker_gives_way_when_the_program_is_updated(
     assert run.status.state is RunStatus.QUEUED
     assert started == [store]  # The successor takes what waits.
     assert not locked(store.root / "idle.lock")
-
-
-def test_changes_of_the_program_are_seen_in_every_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for path in ("worker.py", "runs/queue.py", "runs/notes.txt"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).touch()
-    monkeypatch.setattr(at_work, "__file__", str(tmp_path / "worker.py"))
-    program = at_work._program()
-    os.utime(tmp_path / "runs" / "notes.txt", (1, 1))
-    assert at_work._program() == program
-    os.utime(tmp_path / "runs" / "queue.py", (1, 1))
-    changed = at_work._program()
-    assert changed != program
-    (tmp_path / "runs" / "added.py").touch()
-    assert at_work._program() != changed
 
 
 def test_training_outlives_the_shell_that_started_it(store: RunStore) -> None:

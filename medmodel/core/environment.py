@@ -14,6 +14,14 @@ def workspace_root() -> Path:
     return Path(os.environ.get("MEDMODEL_WORKSPACE", "workspace")).resolve()
 
 
+def ray_address() -> str:
+    """Address of the head of a Ray cluster that trains all runs: MEDMODEL_RAY.
+
+    Empty where runs are trained on this machine.
+    """
+    return os.environ.get("MEDMODEL_RAY", "").strip().rstrip("/")
+
+
 def python_environment() -> dict[str, str]:
     """Environment of a child Python process: it finds this package and workspace."""
     path = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -8,6 +8,7 @@
   + TrainingError       training cannot go on
   + PredictionError     the predictor could not answer
   + WeightsError        a file of pretrained weights is missing or not the one expected
+  + ClusterError        a cluster does not answer, or refuses
   + FileError           a file that this program wrote cannot be understood
   + Cancelled           long work was given up because somebody asked for it
 
@@ -86,6 +87,10 @@ class PredictionError(MedModelError):
 
 class WeightsError(MedModelError):
     """A file of pretrained weights is missing, or is not the file expected."""
+
+
+class ClusterError(MedModelError):
+    """The head of a cluster does not answer, or refuses what it was asked."""
 
 
 class FileError(MedModelError, ValueError):

@@ -1,4 +1,4 @@
-"""Missing packages: which of requirements.txt are not installed.
+"""What is installed: missing packages of requirements.txt, and the program itself.
 
 Imports the standard library alone, so that it can tell of whatever is missing.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from medmodel.core.environment import REPOSITORY
 
 REQUIREMENTS = REPOSITORY / "requirements.txt"
+PROGRAM = REPOSITORY / "medmodel"
 
 
 def missing_packages(requirements: Path = REQUIREMENTS) -> list[str]:
@@ -37,6 +38,15 @@ def how_to_install(packages: list[str], requirements: Path = REQUIREMENTS) -> st
         f"{noun} missing: {', '.join(packages)}. Install what MedModel needs with: "
         f"{command} {shlex.quote(str(requirements))}"
     )
+
+
+def program_stamps() -> dict[str, int]:
+    """When each file of this program was changed last, in nanoseconds since 1970."""
+    try:
+        files = PROGRAM.rglob("*.py")
+        return {str(path): path.stat().st_mtime_ns for path in files}
+    except FileNotFoundError:  # in the middle of an update
+        return {}
 
 
 def _installed(name: str) -> bool:

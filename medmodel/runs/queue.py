@@ -9,7 +9,8 @@ Files in the workspace: `queue.lock` guards every change of the queue, `queue.js
 holds the ids of waiting runs in the order that people gave them, `queue.changed` is
 touched after a change, `idle.lock` is held by the one worker that waits with TensorFlow
 loaded, `shells.lock` is shared by all shells, `devices/<name>.lock` is held by the
-worker that computes there.
+worker that computes there, `dispatcher.lock` by the process that sends runs to a
+cluster (see `medmodel.cluster`): while it lives, nobody else takes any.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from medmodel.core import audit, devices
 from medmodel.core.config import TrainConfig
 from medmodel.core.devices import Device, tensorflow_environment
+from medmodel.core.environment import ray_address
 from medmodel.core.errors import RunError
 from medmodel.core.storage import (
     Lock,
@@ -46,6 +49,7 @@ START_SECONDS = 3.0
 RETRY_SECONDS = 30.0
 ORDER = "queue.json"
 WORKER: tuple[str, ...] = (sys.executable, "-m", "medmodel.worker")
+DISPATCHER: tuple[str, ...] = (sys.executable, "-m", "medmodel.cluster")
 
 _starting = threading.Lock()
 _started: dict[Path, float] = {}
@@ -60,10 +64,12 @@ class WorkerIdentity:
     Args:
         pid: Its number.
         started: When it began, seconds since 1970: numbers are given again.
+        node: On which machine of a cluster, in words; "" where it was started here.
     """
 
     pid: int
     started: float
+    node: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,8 @@ def stop(run: Run) -> None:
             raise RunError(_("{title} has ended already.", title=run.title))
         if status.state is RunStatus.QUEUED:
             run.write_status(_stopped(status, N_("Stopped before it began.")))
+        elif stop_overdue(run) and node_of(run):
+            run.request_kill()  # by the cluster, which alone can
         elif stop_overdue(run):
             _kill(run)
             if not run.alive:
@@ -233,6 +241,8 @@ def notify_queue(store: RunStore) -> None:
 def ensure_worker(store: RunStore) -> None:
     """Starts a worker that loads TensorFlow and waits, if none does; cheap to call.
 
+    Where MEDMODEL_RAY names a cluster: the process that sends runs there.
+
     None is started while every device is busy and no run waits: it would only take
     memory. The calling process counts as a shell from now on: without any shell and
     without waiting runs, idle workers end.
@@ -241,7 +251,12 @@ def ensure_worker(store: RunStore) -> None:
         _be_present(store)
         pause = RETRY_SECONDS if any(c.poll() for c in _children) else START_SECONDS
         just_started = time.monotonic() - _started.get(store.root, -pause)
-        if locked(_idle_lock(store).path) or just_started < pause:
+        if dispatched(store) or just_started < pause:
+            return
+        if ray_address():
+            start_worker(store)
+            return
+        if locked(_idle_lock(store).path):
             return
         all_devices = devices.available()
         if not all(locked(_device_lock(store, d).path) for d in all_devices) or any(
@@ -251,12 +266,16 @@ def ensure_worker(store: RunStore) -> None:
 
 
 def start_worker(store: RunStore) -> None:
-    """Starts an idle worker; it ends at once if there is one already."""
+    """Starts an idle worker; it ends at once if there is one already.
+
+    Where MEDMODEL_RAY names a cluster: the process that sends runs there.
+    """
+    command = (*DISPATCHER,) if ray_address() else (*WORKER, "--idle")
     store.root.mkdir(parents=True, exist_ok=True)
     _children[:] = [child for child in _children if child.poll() is None]
     with open_log(store.root, "idle.log") as log:
         process = subprocess.Popen(
-            [*WORKER, "--idle", str(store.root)],
+            [*command, str(store.root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -266,6 +285,16 @@ def start_worker(store: RunStore) -> None:
         )
     _children.append(process)
     _started[store.root] = time.monotonic()
+
+
+def dispatched(store: RunStore) -> bool:
+    """Whether a process sends the runs of this workspace to a cluster."""
+    return locked(dispatcher_lock(store).path)
+
+
+def dispatcher_lock(store: RunStore) -> Lock:
+    """Held by the one process that sends runs to a cluster."""
+    return Lock(store.root / "dispatcher.lock")
 
 
 def idle_worker_ready(store: RunStore) -> bool:
@@ -293,7 +322,7 @@ def queue_stamp(store: RunStore) -> int:
 def claim_next(store: RunStore) -> Claim | None:
     """Takes the oldest waiting run whose device is free; None if there is none."""
     # Most looks find nothing: find that out without holding up anybody.
-    if not any(waiting(store)):
+    if dispatched(store) or not any(waiting(store)):
         return None
     with _queue_lock(store):
         reserved: set[str] = set()
@@ -335,6 +364,58 @@ def claim_run(run: Run) -> Claim | None:
         return _claim(run, status, _choices(run.config.device))
 
 
+def claim_reserved(run: Run, node: str = "") -> Claim | None:
+    """Takes this run on whatever this machine shows, which a scheduler reserved.
+
+    None while another process works on it, such as one on a node that was lost.
+
+    Args:
+        run: The run.
+        node: This machine, in words.
+
+    Raises:
+        RunError: It has ended.
+    """
+    store = _store_of(run)
+    with _queue_lock(store):
+        status = run.status
+        if not status.state.active and status.state is not RunStatus.INTERRUPTED:
+            raise RunError(_("{title} has ended already.", title=run.title))
+        lock = run.lock
+        if status.state is RunStatus.RUNNING or not lock.acquire():
+            return None
+        group = devices.gpus() or devices.available()[:1]
+        titles = ", ".join(device.title for device in group)
+        _write_claim(run, status, titles, node)
+        return Claim(run, group, lock, [])
+
+
+def change_waiting(run: Run, expected: RunStatus, **changes: Any) -> bool:
+    """Changes the status of a run that no worker holds; whether that was done.
+
+    Args:
+        run: The run.
+        expected: Its state; where it is another by now, nothing is changed.
+        **changes: Fields of `Status`.
+    """
+    with _queue_lock(_store_of(run)):
+        status = run.status
+        if status.state is not expected or run.alive:
+            return False
+        changed = replace(status, **changes)
+        if changed.state is RunStatus.QUEUED:
+            changed = replace(changed, failure=None, seconds_left=None)
+        if changed != status:
+            run.write_status(changed)
+        return True
+
+
+def node_of(run: Run) -> str:
+    """On which machine of a cluster the run is trained, or was; "" if on none."""
+    identity = read_if_whole(run.folder / "worker.json", WorkerIdentity)
+    return identity.node if identity else ""
+
+
 def _claim(run: Run, status: Status, choices: list[list[Device]]) -> Claim | None:
     """Locks the run and the first free devices; the caller holds the queue's lock."""
     store = _store_of(run)
@@ -351,11 +432,11 @@ def _claim(run: Run, status: Status, choices: list[list[Device]]) -> Claim | Non
     return None
 
 
-def _write_claim(run: Run, status: Status, device: str) -> None:
+def _write_claim(run: Run, status: Status, device: str, node: str = "") -> None:
     import psutil  # not for who only looks at the queue
 
     process = psutil.Process()
-    identity = WorkerIdentity(process.pid, process.create_time())
+    identity = WorkerIdentity(process.pid, process.create_time(), node)
     write_json(run.folder / "worker.json", identity)
     run.write_status(
         replace(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from medmodel.core import devices
 from medmodel.core.config import TrainConfig
 from medmodel.core.devices import Device
+from medmodel.core.environment import ray_address
 from medmodel.runs.memory import memory_needed
 from medmodel.runs.queue import queue_order
 from medmodel.runs.run import RunStore
@@ -83,8 +84,13 @@ def expected_device(config: TrainConfig) -> Device:
     return (named or devices.gpus() or everything)[0]
 
 
+def known_memory(device: Device) -> int:
+    """Bytes of memory of a device; 0 where nobody tells, as of a cluster's nodes."""
+    return 0 if ray_address() else devices.total_memory(device)
+
+
 def _line(entry: Entry, seconds: float | None) -> WaitingRun:
     device = expected_device(entry.config)
     trains = not entry.run.is_batch
     needed = memory_needed(entry.config, device.is_gpu, trains)
-    return WaitingRun(entry, seconds, needed, devices.total_memory(device), device)
+    return WaitingRun(entry, seconds, needed, known_memory(device), device)

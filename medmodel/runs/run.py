@@ -403,9 +403,19 @@ class Run:
         """Asks the worker to stop after the current step."""
         (self.folder / "stop").touch()
 
+    def request_kill(self) -> None:
+        """Asks for the end of a worker that does not stop, on a node of a cluster."""
+        (self.folder / "kill").touch()
+
+    @property
+    def kill_requested(self) -> bool:
+        """Whether somebody asked to end the worker by force."""
+        return (self.folder / "kill").exists()
+
     def clear_stop(self) -> None:
         """Forgets an earlier request to stop."""
-        (self.folder / "stop").unlink(missing_ok=True)
+        for name in ("stop", "kill"):
+            (self.folder / name).unlink(missing_ok=True)
 
     @property
     def stop_requested(self) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medmodel.cluster.records import places_of_cluster
 from medmodel.core import devices
 from medmodel.core.errors import ConfigError, FileError, RunError
 from medmodel.core.storage import write_json
@@ -65,7 +66,7 @@ class Driver:
         trials = self.look()
         active = [trial for trial in trials if not trial.finished]
         if not self.sweep.end_requested:
-            free = len(_devices()) - len(active)
+            free = trials_at_once(self.store) - len(active)
             left = self.sweep.planned - self._asked()
             for _number in range(min(free, left)):
                 self._propose()
@@ -261,9 +262,9 @@ def _history(run: Run) -> list[tuple[int, float, float | None]]:
     return [(int(epoch), float(loss), accuracy) for epoch, loss, accuracy in rows]
 
 
-def _devices() -> list[devices.Device]:
-    """Those that a run with the device `auto` may get."""
-    return devices.gpus() or devices.available()[:1]
+def trials_at_once(store: RunStore) -> int:
+    """How many runs with the device `auto` are trained at the same time."""
+    return places_of_cluster(store) or len(devices.gpus()) or 1
 
 
 def drive(sweep: Sweep, store: RunStore) -> None:

@@ -12,11 +12,12 @@ import streamlit as st
 
 import medmodel
 from medmodel.batch.jobs import batch_store
+from medmodel.cluster.records import cluster_state, places
 from medmodel.core import devices
-from medmodel.core.environment import data_roots
+from medmodel.core.environment import data_roots, ray_address
 from medmodel.core.errors import FileError, value_or_problem
 from medmodel.core.storage import LITTLE_SPACE, read_bytes
-from medmodel.language import _, translate
+from medmodel.language import _, ngettext, translate
 from medmodel.runs import queue, run_index, trash
 from medmodel.runs.folder_size import folder_size
 from medmodel.runs.status import RunStatus
@@ -63,7 +64,9 @@ def processes() -> None:
     shown[2].metric(
         _("Next worker"),
         _("ready") if ready else _("busy") if training + predicting else _("starting"),
-        help=_("A process with TensorFlow loaded, so that training starts at once."),
+        help=_("The process that sends runs to the cluster.")
+        if ray_address()
+        else _("A process with TensorFlow loaded, so that training starts at once."),
         border=True,
     )
     if predicting or delayed:
@@ -88,6 +91,26 @@ def processes() -> None:
             ),
             icon=":material/error:",
         )
+
+
+def cluster_facts() -> dict[str, str]:
+    """What trains the runs, where that is a cluster; as of the last look at it."""
+    state = cluster_state(widgets.store())
+    if state is None:
+        return {}
+    if state.problem:
+        said = translate(state.problem)
+    elif not state.looked:
+        said = _("not asked yet")
+    else:
+        said = ngettext(
+            "{count:,} node, {places:,} at once: {names}",
+            "{count:,} nodes, {places:,} at once: {names}",
+            len(state.nodes),
+            places=places(state.nodes),
+            names=", ".join(node.name for node in state.nodes),
+        )
+    return {_("Cluster (MEDMODEL_RAY)"): said}
 
 
 def batch_counts() -> tuple[int, int]:
@@ -130,6 +153,7 @@ def main() -> None:
     facts(
         {
             _("Devices"): ", ".join(translate(d.title) for d in devices.available()),
+            **cluster_facts(),
             _("Free space"): _(
                 "{free} of {total}",
                 free=bytes_text(space.free),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -58,3 +59,20 @@ def test_the_command_can_be_pasted(packages: list[str], start: str) -> None:
     assert sentence.startswith(start) and "\n" not in sentence
     command = shlex.split(sentence.partition("with: ")[2])
     assert command == [sys.executable, "-m", "pip", "install", "-r", str(path)]
+
+
+def test_changes_of_the_program_are_seen_in_every_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("worker.py", "runs/queue.py", "runs/notes.txt"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    monkeypatch.setattr(installation, "PROGRAM", tmp_path)
+    program = installation.program_stamps()
+    os.utime(tmp_path / "runs" / "notes.txt", (1, 1))
+    assert installation.program_stamps() == program
+    os.utime(tmp_path / "runs" / "queue.py", (1, 1))
+    changed = installation.program_stamps()
+    assert changed != program
+    (tmp_path / "runs" / "added.py").touch()
+    assert installation.program_stamps() != changed

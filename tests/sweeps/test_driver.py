@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from medmodel.cluster.head import Node
+from medmodel.cluster.records import ClusterState, write_cluster_state
 from medmodel.core import background, devices
 from medmodel.core.config import config_for
 from medmodel.core.devices import Device
@@ -261,3 +263,12 @@ def test_a_combination_that_never_became_a_run_is_tried_again(
         for run in waiting():
             finish(run, 0.5)
     assert sorted(t.values["size"] for t in sweep.results.trials) == [64, 96]
+
+
+def test_a_trial_for_every_place_of_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDMODEL_RAY", "http://head:8265")
+    driver = Driver(begun(trials=3), RunStore())
+    nodes = [Node("1", "a", 4, 0), Node("2", "b", 4, 0)]
+    write_cluster_state(RunStore(), ClusterState(nodes, "", 1.0))
+    driver.step()
+    assert len(waiting()) == 2

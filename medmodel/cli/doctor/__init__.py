@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from medmodel.cli.doctor import machine, proxy, python, serving, storage
+from medmodel.cli.doctor import cluster, machine, proxy, python, serving, storage
 from medmodel.cli.doctor.finding import Finding
 from medmodel.cli.output import json_option, print_json, say
 from medmodel.core import devices
@@ -33,8 +33,8 @@ def command(ctx: click.Context, url: str | None, quick: bool, as_json: bool) -> 
     """Look for what is wrong with this machine, and print the line that mends it.
 
     Python and packages, TensorFlow, GPU and CUDA libraries, memory, disk, workspace,
-    data folders, fonts, port, allowed hosts, and a proxy in front. Nothing is changed.
-    The exit status is 1 where something will not work.
+    data folders, fonts, port, allowed hosts, a cluster, and a proxy in front. Nothing
+    is changed. The exit status is 1 where something will not work.
     """
     findings = []
     for finding in _findings(url, quick):
@@ -53,6 +53,7 @@ def _findings(url: str | None, quick: bool) -> Iterator[Finding]:
     yield from machine.machine_findings()
     yield from storage.storage_findings()
     yield from serving.serving_findings()
+    yield from cluster.cluster_findings()
     if url:
         yield from proxy.proxy_findings(url, _largest_upload())
     if not quick:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.core import devices
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.data.layout import read_layout
@@ -17,7 +16,7 @@ from medmodel.quality import report_store
 from medmodel.quality.checks import DatasetReport
 from medmodel.runs import run_index
 from medmodel.runs.memory import memory_needed
-from medmodel.runs.queue_plan import expected_device
+from medmodel.runs.queue_plan import expected_device, known_memory
 from medmodel.runs.time_plan import time_plan
 from pages._shared.common import widgets
 from pages._shared.common.tables import show_table
@@ -65,7 +64,7 @@ def show_expected_time(config: TrainConfig, images: int) -> None:
     )
     st.markdown(f":material/schedule: {text}")
     device = expected_device(config)
-    needed, total = memory_needed(config, device.is_gpu), devices.total_memory(device)
+    needed, total = memory_needed(config, device.is_gpu), known_memory(device)
     if total and needed > total:
         sentence = memory_sentence(needed, total, device)
         st.warning(plain(sentence), icon=":material/memory:")

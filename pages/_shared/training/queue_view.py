@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.batch.jobs import batch_request
+from medmodel.cluster.records import places_of_cluster
 from medmodel.core.devices import Device
 from medmodel.core.errors import DataError, RunError
 from medmodel.core.regular_files import open_data_file
@@ -60,7 +61,8 @@ def place_sentence(run: Run) -> str:
 
 def _plan(entries: Sequence[Entry]) -> list[WaitingRun]:
     store = widgets.store()
-    return queue_plan(store, [*entries, *run_index.active_batches(store)], _images)
+    everything = [*entries, *run_index.active_batches(store)]
+    return queue_plan(store, everything, _images, places_of_cluster(store))
 
 
 def _images(entry: Entry) -> int:

@@ -8,6 +8,7 @@ from enum import Enum
 
 import streamlit as st
 
+from medmodel.cluster.records import sent_run
 from medmodel.core.config import RECIPES, TrainConfig
 from medmodel.core.errors import os_reason
 from medmodel.core.regular_files import open_regular
@@ -357,6 +358,7 @@ def _details(run: Run, config: TrainConfig) -> None:
                 st.markdown(_("Versions and device"))
                 st.code(json.dumps(run.environment, indent=1), language=None)
     _say_sent(run)
+    _say_node(run)
     with st.expander(_("Log"), icon=":material/article:"):
         st.caption(_("The last {lines} lines of log.txt", lines=LOG_LINES))
         st.code(_log(run, LOG_LINES) or _("Nothing yet."), language=None, height=400)
@@ -372,6 +374,19 @@ def _say_sent(run: Run) -> None:
         st.caption(f":material/warning: {text}")
     if export.run_id:
         st.caption(_("Sent to MLflow, as its run {id}.", id=plain(export.run_id)))
+
+
+def _say_node(run: Run) -> None:
+    """On which machine of a cluster it is trained, or was, and as which job."""
+    sent, node = sent_run(run), queue.node_of(run)
+    if node and sent.job:
+        st.caption(
+            _("Node: {node}. Job: {job}.", node=plain(node), job=plain(sent.job))
+        )
+    elif sent.job:
+        st.caption(_("Job on the cluster: {job}.", job=plain(sent.job)))
+    elif node:
+        st.caption(_("Node: {node}.", node=plain(node)))
 
 
 def _log(run: Run, lines: int) -> str:

@@ -24,6 +24,7 @@ from medmodel.core.config import (
     Training,
     model_title,
 )
+from medmodel.core.environment import ray_address
 from medmodel.core.preprocessing import WINDOWS, Colour, Fit
 from medmodel.imaging.enhance import Chain, saved_chains
 from medmodel.language import N_, _, translate
@@ -354,9 +355,12 @@ def _optimisation(form: Form) -> None:
     )
     names = [device.name for device in devices.available()]
     titles = {d.name: translate(d.title) for d in devices.available()}
+    if ray_address():  # whichever GPU it is, the cluster chooses it
+        names = ["cpu", "gpu:0"]
+        titles = {"cpu": _("Processor"), "gpu:0": _("A GPU")}
     titles["auto"] = _("Automatic: {device}", device=default_device())
     titles["all_gpus"] = _("All GPUs together")
-    several = ["all_gpus"] if len(devices.gpus()) > 1 else []
+    several = ["all_gpus"] if ray_address() or len(devices.gpus()) > 1 else []
     form.choice("device", _("Device"), ("auto", *names, *several), titles)
     form.number("seed", _("Seed"), step=1, help=_("The same seed, the same split."))
     form.number(
@@ -529,7 +533,9 @@ def _split(form: Form, preview: Callable[[str], None]) -> None:
 
 
 def default_device() -> str:
-    """What `auto` means on this machine, in words."""
+    """What `auto` means on this machine or its cluster, in words."""
+    if ray_address():
+        return _("the cluster's choice")
     available = devices.gpus() or devices.available()
     return translate(available[0].title)
 

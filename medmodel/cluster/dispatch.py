@@ -1,0 +1,330 @@
+"""Sends waiting runs to the cluster and follows them on its head.
+
+What a run is, its own folder says: a worker on a node writes its status as any other.
+What is done here is what no worker can do: hand it in, say why it waits, and say what
+became of it when the cluster lost it. Nothing waits for the cluster but the process
+that calls this.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from medmodel.cluster.head import Head, Job, JobState, Node
+from medmodel.cluster.records import (
+    ClusterState,
+    SentRun,
+    Share,
+    cluster_state,
+    places,
+    sent_run,
+    share_of,
+    write_cluster_state,
+    write_sent_run,
+)
+from medmodel.core.environment import REPOSITORY
+from medmodel.core.errors import ClusterError, FileError, RunError
+from medmodel.core.storage import open_log
+from medmodel.language import N_
+from medmodel.runs import queue
+from medmodel.runs.run import BATCHES, RATE_TESTS, RUNS, Run, RunStore
+from medmodel.runs.status import Failure, RunStatus, Status
+
+LOST_SECONDS = 3.0
+"""For which a run must be interrupted before the cluster is said to have lost it."""
+ENDING_SECONDS = 5.0
+"""For which the job of a run that has ended may take to end by itself."""
+MOST_LOST = 3
+"""Times that a run is sent again which the cluster has forgotten."""
+LIST_SECONDS = 5.0
+"""After which the queue is listed although nobody said that it changed."""
+PASSED_ON = ("MEDMODEL_DATA", "MEDMODEL_WEIGHTS")
+"""Settings that a node needs; others may hold secrets, which a job's page shows."""
+SENT = N_("Sent to the cluster: waits for a free node.")
+TOO_LARGE = N_("Sent to the cluster: no node has what it needs.")
+LOST = N_("The cluster lost its node: waits for another one, and goes on there.")
+FORGOTTEN = N_("The cluster has forgotten it: it is sent again, and goes on.")
+STOPPED = N_("Stopped on the cluster.")
+FORCED = N_("Stopped by force.")
+_GIVEN_UP = N_("The cluster lost it several times.")
+_REFUSED = N_("The cluster could not start it.")
+_LOOK_THERE = N_(
+    "See what Ray's dashboard says of the job, and whether workspace, data and program "
+    "are under the same paths on all nodes. Then press Resume."
+)
+
+
+class Dispatcher:
+    """Follows the runs of a workspace on a cluster.
+
+    Args:
+        store: The workspace.
+        head: Of the cluster.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self, store: RunStore, head: Head, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.store, self.head, self._clock = store, head, clock
+        # Thousands of old runs are looked at once.
+        # In memory, too: the record of a run that is deleted goes with it.
+        self._sent = {
+            run.folder: sent for run in _all(store) if not (sent := sent_run(run)).over
+        }
+        self._interrupted: dict[str, float] = {}
+        self._waiting: list[Run] = []
+        self._stamp, self._listed = -1, 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether there was nothing to follow and nothing to send at the last look."""
+        return not self._sent and not self._waiting
+
+    def look(self) -> None:
+        """Looks once: follows what was sent, sends what waits and has room.
+
+        Raises:
+            OSError: The disk is full or fails.
+        """
+        try:
+            nodes = self.head.nodes()
+            note_cluster(self.store, nodes, looked=self._clock())
+            for folder, sent in list(self._sent.items()):
+                self._follow(Run(folder), sent, nodes)
+            self._list_waiting()
+            self._send_waiting(nodes)
+        except ClusterError as error:
+            note_problem(self.store, str(error))
+            self._list_waiting()
+
+    # --- following ---------------------------------------------------------------
+
+    def _follow(self, run: Run, sent: SentRun, nodes: list[Node]) -> None:
+        job = self.head.job(sent.job)
+        try:
+            status = run.status
+        except (RunError, FileError):  # deleted, or damaged: nothing can come of it
+            self._end(run, sent, job)
+            return
+        if status.state is RunStatus.QUEUED:
+            self._follow_waiting(run, sent, job, nodes)
+        elif status.state is RunStatus.RUNNING:
+            self._interrupted.pop(run.id, None)
+            if run.kill_requested:
+                self._stop(sent, job)
+        elif status.state is RunStatus.INTERRUPTED:
+            self._follow_interrupted(run, sent, job)
+        elif self._clock() - status.ended > ENDING_SECONDS or not _active(job):
+            self._end(run, sent, job)
+
+    def _follow_waiting(
+        self, run: Run, sent: SentRun, job: Job | None, nodes: list[Node]
+    ) -> None:
+        """Of a run that no worker has taken yet, or that the cluster lost."""
+        status = run.status
+        if _active(job):
+            if status.message not in (LOST, FORGOTTEN):
+                self._say(run, _waits(run, nodes))
+            return
+        if job is None:
+            self._lose(run, sent, FORGOTTEN)
+        elif status.attempt > sent.attempt and not sent.lost:
+            self._forget(run, sent)  # resumed since: it is sent anew
+        elif job.state is JobState.STOPPED:
+            self._close(run, RunStatus.STOPPED, STOPPED)
+            self._forget(run, sent)
+        else:
+            reason = _GIVEN_UP if sent.lost else _REFUSED
+            self._close(run, RunStatus.FAILED, reason, job.message)
+            self._forget(run, sent)
+
+    def _follow_interrupted(self, run: Run, sent: SentRun, job: Job | None) -> None:
+        """Of a run whose worker is gone without a word."""
+        if run.kill_requested or (job and job.state is JobState.STOPPED):
+            self._stop(sent, job)
+            message = FORCED if run.kill_requested else STOPPED
+            self._close(run, RunStatus.STOPPED, message)
+            return
+        since = self._interrupted.setdefault(run.id, self._clock())
+        # A worker that has just died: what Ray says of it comes a moment later.
+        if self._clock() - since < LOST_SECONDS:
+            return
+        del self._interrupted[run.id]
+        if job is None:
+            self._lose(run, sent, FORGOTTEN)
+        elif job.state.active:
+            self._say(run, LOST, RunStatus.INTERRUPTED)
+            self._remember(run, replace(sent, lost=sent.lost + 1))
+        else:  # the worker was killed while its node lives: Resume is for a person
+            self._forget(run, sent)
+
+    def _lose(self, run: Run, sent: SentRun, message: str) -> None:
+        """The head knows nothing of its job: to be sent again, so often."""
+        if sent.lost >= MOST_LOST:
+            self._close(run, RunStatus.FAILED, _GIVEN_UP)
+            self._forget(run, sent)
+            return
+        self._say(run, message, run.status.state)
+        self._forget(run, replace(sent, lost=sent.lost + 1))
+
+    def _end(self, run: Run, sent: SentRun, job: Job | None) -> None:
+        self._stop(sent, job)
+        self._forget(run, sent)
+
+    def _stop(self, sent: SentRun, job: Job | None) -> None:
+        if _active(job):
+            self.head.stop(sent.job)
+
+    def _forget(self, run: Run, sent: SentRun) -> None:
+        self._sent.pop(run.folder, None)
+        self._stamp = -1  # it may wait again
+        if run.folder.is_dir():
+            write_sent_run(run, replace(sent, over=True))
+
+    def _remember(self, run: Run, sent: SentRun) -> None:
+        write_sent_run(run, sent)
+        self._sent[run.folder] = sent
+
+    # --- sending -----------------------------------------------------------------
+
+    def _list_waiting(self) -> None:
+        """Lists the queue where it may have changed: there may be thousands of runs."""
+        stamp, now = queue.queue_stamp(self.store), self._clock()
+        if stamp != self._stamp or abs(now - self._listed) >= LIST_SECONDS:
+            self._stamp, self._listed = stamp, now
+            self._waiting = [run for run, _status in queue.waiting(self.store)]
+
+    def _send_waiting(self, nodes: list[Node]) -> None:
+        """Hands in as many as there is room for: the others can still be moved."""
+        free = places(nodes) - len(self._sent)
+        for run in self._waiting:
+            if free <= 0:
+                return
+            if run.folder not in self._sent and _queued(run):
+                self._send(run, nodes)
+                free -= 1
+
+    def _send(self, run: Run, nodes: list[Node]) -> None:
+        before, status = sent_run(run), run.status
+        number = before.number + 1
+        # A run that somebody started says that it waits for its turn.
+        lost = 0 if status.message == Status.message else before.lost
+        sent = SentRun(
+            f"medmodel-{run.id}-{number}", number, status.attempt, lost, over=False
+        )
+        # First: should this process die, its successor looks for the job.
+        self._remember(run, sent)
+        share = share_of(run.config.device, nodes)
+        try:
+            self.head.submit(sent.job, entrypoint(run, share), _environment(self.store))
+        except ClusterError:
+            # Under the same id the next time: it may have come through.
+            self._forget(run, replace(sent, number=number - 1))
+            raise
+        self._say(run, _waits(run, nodes))
+
+    def _say(
+        self, run: Run, message: str, expected: RunStatus = RunStatus.QUEUED
+    ) -> None:
+        """Lets a run wait with these words, unless its state is another by now."""
+        changes = {"state": RunStatus.QUEUED, "phase": "waiting", "message": message}
+        queue.change_waiting(run, expected, **changes)
+
+    def _close(
+        self, run: Run, state: RunStatus, message: str, detail: str = ""
+    ) -> None:
+        """Ends a run that no worker holds, unless one has taken it by now."""
+        failure = None
+        if state is RunStatus.FAILED:
+            failure = Failure("cluster", message, _LOOK_THERE)
+            if detail:
+                _write_log(run, detail)
+        queue.change_waiting(
+            run,
+            run.status.state,
+            state=state,
+            phase="finished",
+            message=message,
+            failure=failure,
+            seconds_left=None,
+            ended=self._clock(),
+        )
+
+
+def note_cluster(
+    store: RunStore, nodes: Sequence[Node], problem: str = "", looked: float = 0.0
+) -> None:
+    """Writes down what the cluster is, for pages and sweeps."""
+    write_cluster_state(store, ClusterState(list(nodes), problem, looked))
+
+
+def note_problem(store: RunStore, problem: str) -> None:
+    """Writes down why the cluster cannot be asked, and says so of what waits.
+
+    Args:
+        store: The workspace.
+        problem: A sentence.
+    """
+    known = cluster_state(store) or ClusterState()
+    if problem == known.problem and time.time() - known.looked < LIST_SECONDS:
+        return
+    note_cluster(store, known.nodes, problem, time.time())
+    for run, _status in list(queue.waiting(store)):
+        queue.change_waiting(run, RunStatus.QUEUED, message=problem)
+
+
+def entrypoint(run: Run, share: Share) -> str:
+    """The job's command line: the driver, and what it runs as a task."""
+    python = os.environ.get("MEDMODEL_RAY_PYTHON", "").strip() or queue.WORKER[0]
+    driver = [python, "-m", "medmodel.cluster.driver"]
+    reserved = ["--cpus", str(share.cpus), "--gpus", str(share.gpus)]
+    worker = [python, *queue.WORKER[1:], str(run.folder), "--reserved"]
+    return shlex.join([*driver, *reserved, "--", *worker])
+
+
+def _environment(store: RunStore) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {
+        "PYTHONPATH": str(REPOSITORY),
+        "MEDMODEL_WORKSPACE": str(store.root),
+        # As for workers on this machine, see `devices.tensorflow_environment`.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "TF_CPP_MIN_LOG_LEVEL": "1",
+        **passed,
+    }
+
+
+def _waits(run: Run, nodes: list[Node]) -> str:
+    share = share_of(run.config.device, nodes)
+    fits = any(n.cpus >= share.cpus and n.gpus >= share.gpus for n in nodes)
+    return SENT if fits else TOO_LARGE
+
+
+def _queued(run: Run) -> bool:
+    """Whether it still waits, and its settings can be read: the page says if not."""
+    try:
+        return bool(run.config) and run.status.state is RunStatus.QUEUED
+    except RunError:
+        return False
+
+
+def _active(job: Job | None) -> bool:
+    return job is not None and job.state.active
+
+
+def _all(store: RunStore) -> Iterator[Run]:
+    for place in (RUNS, BATCHES, RATE_TESTS):
+        yield from RunStore(store.root, place).list()
+
+
+def _write_log(run: Run, detail: str) -> None:
+    """Ray's own words, for the log of the run."""
+    root = run.folder.parent.parent
+    with open_log(root, str(run.folder.relative_to(root) / "log.txt"), True) as log:
+        log.write(f"{detail.strip()}\n".encode())
