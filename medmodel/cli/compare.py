@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from medmodel.cli.answers import segmentation
+from medmodel.cli.answers import compared_findings, segmentation
 from medmodel.cli.output import json_option, print_json, say, say_table
 from medmodel.cli.parameters import RunParameter
-from medmodel.core.errors import RunError
+from medmodel.core.errors import DataError, RunError
 from medmodel.language import _
 from medmodel.runs.run import Run, RunStore
 
@@ -28,7 +29,7 @@ _SHOWN = ("accuracy", "auc", "balanced_accuracy")
     default="accuracy",
     show_default=True,
     help="What is compared: accuracy, auc, balanced_accuracy, f1, log_loss, ...; of "
-    "segmentations always Dice.",
+    "segmentations always Dice, of several findings the AUC of each.",
 )
 @json_option
 def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
@@ -52,12 +53,20 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
         )
     models = _models(runs)
     alone = {name: of_model[0] for name, of_model in models.items()}
-    if segmentation.check_one_kind(alone):
+    _check_one_kind(alone)
+    if next(iter(alone.values())).config.segments:
         outlines = segmentation.common_outlines_of(alone)
         if as_json:
             print_json(segmentation.comparison_values(alone, outlines))
         else:
             segmentation.say_comparison(outlines)
+        return
+    if next(iter(alone.values())).config.multi_label:
+        several = compared_findings.common_findings_of(alone)
+        if as_json:
+            print_json(compared_findings.comparison_values(alone, several))
+        else:
+            compared_findings.say_comparison(several)
         return
     common = common_images(
         {name: _table(of_model) for name, of_model in models.items()},
@@ -69,6 +78,29 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
         print_json(_values(models, common, metrics, pairs))
     else:
         _say_comparison(common, metrics, metric, pairs)
+
+
+def _check_one_kind(models: Mapping[str, Run]) -> None:
+    """Refuses models that are measured by other metrics.
+
+    Raises:
+        DataError: There are two kinds among them.
+    """
+    from medmodel.runs.setting_words import what_it_does
+
+    (name, first), *others = models.items()
+    for other, run in others:
+        if run.config.metric != first.config.metric:
+            raise DataError(
+                _(
+                    "{first} {does}, {second} {does_other}: there is no number in "
+                    "which both could be compared.",
+                    first=name,
+                    does=what_it_does(first.config),
+                    second=other,
+                    does_other=what_it_does(run.config),
+                )
+            )
 
 
 def _models(runs: tuple[Run, ...]) -> Models:

@@ -233,7 +233,7 @@ def common_images(
     first_name, first = next(iter(indexed.items()))
     classes = scored_classes(first)
     shared = set.intersection(*(set(rows.index) for rows in indexed.values()))
-    paths = sorted(path for path in shared if _is_one_image(path, digests))
+    paths = sorted(path for path in shared if is_one_image(path, digests))
     if not paths:
         raise DataError(_("These models have no test image in common."))
     with_patients = [
@@ -268,7 +268,8 @@ def common_images(
     return CommonImages(list(map(str, paths)), models, left_out)
 
 
-def _is_one_image(path: str, digests: Mapping[str, Mapping[str, str]]) -> bool:
+def is_one_image(path: str, digests: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether files of this path are equal pixel by pixel, as far as is known."""
     return len({d[path] for d in digests.values() if path in d}) <= 1
 
 

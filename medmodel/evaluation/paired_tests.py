@@ -35,6 +35,8 @@ from medmodel.evaluation.ranking_metrics import (
     shrunk_influence,
 )
 
+OneAgainstRest = tuple[Predictions, int]
+"""Predictions, and the position of the class that is told from all others."""
 _POWER = 0.8416212335729143  # 80 % point of the standard normal distribution
 
 
@@ -115,21 +117,39 @@ def area_difference(
     53 (1997) 567, with Student's t for as many patients (or images) as there are; the
     interval: MOVER; Zou and Donner, Statistics in Medicine 27 (2008) 1693.
     """
+    positions = range(len(a.classes)) if position is None else [position]
+    return mean_area_difference(
+        [(a, k) for k in positions], [(b, k) for k in positions]
+    )
+
+
+def mean_area_difference(
+    ones: Sequence[OneAgainstRest], others: Sequence[OneAgainstRest]
+) -> tuple[Estimate, float, int | None]:
+    """The same of means of areas, each of which may be of predictions of its own.
+
+    Args:
+        ones: Of one model, all of the same images and patients; what has no area is
+            left out.
+        others: Of the other model, in the same order, of the same images.
+    """
     from scipy.special import stdtr
 
-    areas = [_mean_area(model, position) for model in (a, b)]
-    if any(area is None for area in areas):
+    one, other = _mean_area(ones), _mean_area(others)
+    if one is None or other is None:
         return NOT_MEASURABLE, 1.0, None
-    one, other = (area for area in areas if area is not None)
-    variance, _ = variance_and_quantile(one.influence - other.influence, a.patients)
+    first = ones[0][0]
+    variance, _ = variance_and_quantile(one.influence - other.influence, first.patients)
     if math.isinf(variance):
         return NOT_MEASURABLE, 1.0, None
-    estimate = _ranked_difference(one, other, a, b)
+    pairs = zip(ones, others, strict=True)
+    same = all(np.array_equal(a.scores, b.scores) for (a, _k), (b, _l) in pairs)
+    estimate = _ranked_difference(one, other, first, same)
     n, value = estimate.n, estimate.value
     if variance < 1e-15:
         return estimate, _p_of_interval(estimate), None
     error = math.sqrt(variance)
-    freedom = (n if a.patients is None else a.patient_count) - 1
+    freedom = (n if first.patients is None else first.patient_count) - 1
     p = 2 * float(stdtr(freedom, -abs(value) / error))
     return estimate, p, _needed_by_error(value, error, n)
 
@@ -141,14 +161,14 @@ class _Ranked(NamedTuple):
     influence: NDArray[np.float64]
 
 
-def _mean_area(data: Predictions, position: int | None) -> _Ranked | None:
-    """The area of one class or the mean of all; None where none is measurable."""
-    chosen = range(len(data.classes)) if position is None else [position]
+def _mean_area(chosen: Sequence[OneAgainstRest]) -> _Ranked | None:
+    """The mean of the areas; None where none is measurable."""
+    data = chosen[0][0]
     areas, influences, shrunk, rarest = [], [], [], len(data.truth)
-    for k in chosen:
-        positive = data.truth == k
+    for each, k in chosen:
+        positive = each.truth == k
         if positive.any() and not positive.all():
-            area, influence = auc_components(positive, data.log_odds[:, k])
+            area, influence = auc_components(positive, each.log_odds[:, k])
             areas.append(area)
             influences.append(influence)
             shrunk.append(shrunk_influence(positive, area, influence, data.patients))
@@ -174,13 +194,20 @@ def _mean_precision(data: Predictions) -> _Ranked | None:
 
 
 def _ranked_difference(
-    one: _Ranked, other: _Ranked, a: Predictions, b: Predictions
+    one: _Ranked, other: _Ranked, data: Predictions, same: bool
 ) -> Estimate:
-    """Difference of two metrics of ranks, with an interval made from those of both."""
-    value, n = one.estimate.value - other.estimate.value, len(a.truth)
-    if np.array_equal(a.scores, b.scores):
+    """Difference of two metrics of ranks, with an interval made from those of both.
+
+    Args:
+        one: Of one model.
+        other: Of the other.
+        data: Whose images and patients these are.
+        same: Whether both models gave the same scores.
+    """
+    value, n = one.estimate.value - other.estimate.value, len(data.truth)
+    if same:
         return Estimate(0.0, 0.0, 0.0, n)
-    correlation = _correlation(one.influence, other.influence, a.patients)
+    correlation = _correlation(one.influence, other.influence, data.patients)
     if abs(value) > 1e-12 and np.allclose(one.influence, other.influence, atol=1e-9):
         # As of a model that separates perfectly and one that says the same of every
         # image: no image errs more than another, but each area has its interval.
@@ -267,7 +294,8 @@ def bootstrap_difference(
     ranked = [_mean_precision(model) for model in (a, b)]
     if metric == "average_precision" and ranked[0] and ranked[1]:
         # Of two models that separate perfectly, every draw has no difference.
-        estimate = _ranked_difference(ranked[0], ranked[1], a, b)
+        same = np.array_equal(a.scores, b.scores)
+        estimate = _ranked_difference(ranked[0], ranked[1], a, same)
         low, high = estimate.low, estimate.high
     if METRICS[metric].from_choices:
         variance = _one_disagreement_more(a, metric, smallest)

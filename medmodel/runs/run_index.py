@@ -47,11 +47,11 @@ from medmodel.runs.tables import (
 log = logging.getLogger("medmodel.runs.run_index")
 _READ = (
     *("status.json", "config.json", "history.csv", "predictions.csv", "best.keras"),
-    *("split.csv", "copies.csv"),
+    *("split.csv", "copies.csv", "findings.csv"),
     NOTES,
 )
 _FILE = "catalogue.json"
-_VERSION = 7
+_VERSION = 8
 """To be raised when `_read` finds other facts in the same files."""
 _FEW = 20
 SETTLED_SECONDS = 3.0
@@ -77,7 +77,8 @@ class Entry:
             a training.
         problems: A sentence for each of its files that is lost or damaged, where what
             is left suffices.
-        test_images: How many images `test_accuracy`, or `test_dice`, is of.
+        test_images: How many images `test_accuracy`, or `test_dice`, is of; of a run on
+            several findings how many were tested.
         val_dice: Of a segmentation the validation images' mean Dice of the best epoch,
             0 to 1; else None.
         test_dice: Of a segmentation the mean Dice of test images that hold a class,
@@ -327,7 +328,10 @@ def _read(run: Run) -> Entry:
     except FileError as error:
         problems.append(str(error))
     try:
-        tested = _test_dice(run) if config.segments else _test_accuracy(run)
+        if config.multi_label:
+            tested = None, _tested_findings(run)
+        else:
+            tested = _test_dice(run) if config.segments else _test_accuracy(run)
     except FileError as error:
         problems.append(str(error))
     try:
@@ -387,6 +391,14 @@ def _test_dice(run: Run) -> tuple[float | None, int]:
         raise damaged(path, _("a score is no number")) from error
     images = len({name for name, _dice in tested})
     return (total / len(tested) if tested else None), images
+
+
+def _tested_findings(run: Run) -> int:
+    """Test images of a run on several findings, counted as for the others."""
+    rows = read_cells(run.findings_path, "path", "split")
+    tested = {name for name, split in rows if split == "test"}
+    copies = copies_among(run, tested)
+    return len(tested) if copies.all_are_copies else len(tested - copies.paths)
 
 
 def _test_accuracy(run: Run) -> tuple[float | None, int]:

@@ -10,6 +10,7 @@ from medmodel.core.config import (
     IMPORTED,
     RECIPES,
     SETTING_TITLES,
+    TrainConfig,
     model_title,
 )
 from medmodel.language import N_, _
@@ -46,6 +47,19 @@ _WORDS = {
     ("optimizer", "sgd"): "SGD",
     ("patient_pattern", ""): N_("None: patients are not known"),
 }
+
+
+_KINDS = {
+    "dice": N_("outlines each pixel and is measured by Dice"),
+    "auc": N_("gives an image several findings and is measured by their AUC"),
+    "accuracy": N_("classifies whole images and is measured by accuracy"),
+}
+"""`TrainConfig.metric` -> what such a model does."""
+
+
+def what_it_does(config: TrainConfig) -> str:
+    """What a model does and is measured by, as the end of a sentence."""
+    return _(_KINDS[config.metric])
 
 
 def setting_title(name: str) -> str:

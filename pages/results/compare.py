@@ -7,6 +7,7 @@ import streamlit as st
 from medmodel.language import _
 from medmodel.runs import run_index
 from medmodel.runs.run_index import Entry
+from medmodel.runs.setting_words import what_it_does
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -14,7 +15,11 @@ from pages._shared.comparison.compared_segmentations_view import (
     show_compared_segmentations,
 )
 from pages._shared.comparison.comparison_view import show_comparison
-from pages._shared.comparison.model_picker import compared_models, is_tested
+from pages._shared.comparison.model_picker import (
+    compared_models,
+    is_tested,
+)
+from pages._shared.multi_label.comparison_view import show_compared_findings
 
 
 def show() -> None:
@@ -34,11 +39,14 @@ def show() -> None:
         return
     with choice:
         chosen = compared_models(all_entries)
-    outlining = [entry for entry in chosen if entry.config.segments]
-    if 0 < len(outlining) < len(chosen):
-        _say_kinds_differ(outlining[0], next(e for e in chosen if e not in outlining))
-    elif len(outlining) >= 2:
+    if other := next(
+        (e for e in chosen if e.config.metric != chosen[0].config.metric), None
+    ):
+        _say_kinds_differ(chosen[0], other)
+    elif len(chosen) >= 2 and chosen[0].config.segments:
         show_compared_segmentations(chosen, all_entries)
+    elif len(chosen) >= 2 and chosen[0].config.multi_label:
+        show_compared_findings(chosen, all_entries)
     elif len(chosen) >= 2:
         show_comparison(chosen, all_entries)
     elif chosen:
@@ -56,14 +64,15 @@ def show() -> None:
         st.info(_("Choose two models above."), icon=":material/check_box:")
 
 
-def _say_kinds_differ(outlining: Entry, classifying: Entry) -> None:
+def _say_kinds_differ(first: Entry, second: Entry) -> None:
     st.error(
         _(
-            "{outlining} outlines each pixel and is measured by Dice, {classifying} "
-            "classifies whole images and is measured by accuracy: there is no number "
-            "in which both could be compared. Choose models of one kind above.",
-            outlining=plain(outlining.title),
-            classifying=plain(classifying.title),
+            "{first} {does}, {second} {does_other}: there is no number in which both "
+            "could be compared. Choose models of one kind above.",
+            first=plain(first.title),
+            does=what_it_does(first.config),
+            second=plain(second.title),
+            does_other=what_it_does(second.config),
         ),
         icon=":material/compare_arrows:",
     )

@@ -262,10 +262,6 @@ def test_runs_without_results_and_of_other_images_are_not_offered(
     assert "stranger" not in offered and "failed" not in offered
     app = opened(failed, runs[0])
     assert "1 of 2 runs of this link have no test results" in said(app)
-    failed.write_config(replace(failed.config, multi_label=True, class_weights=False))
-    app = opened(failed, runs[0])
-    assert "1 of 2 runs of this link find several findings" in said(app)
-    assert "no test results" not in said(app)
     app = opened(stranger, runs[0])
     assert any("no test image in common" in error.value for error in app.error)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from medmodel.cli.answers.numbers import estimate_values, metric_values
 from medmodel.cli.output import say, say_table
-from medmodel.core.errors import DataError
 from medmodel.language import _
 from medmodel.runs.run import Run
 
@@ -80,26 +79,6 @@ def say_evaluation(run: Run, evaluation: SegmentationEvaluation) -> None:
     say(facts.what_metrics_are(evaluation))
     for sentence in facts.limits(run, evaluation):
         say(f"- {sentence}")
-
-
-def check_one_kind(models: Mapping[str, Run]) -> bool:
-    """Whether all models outline.
-
-    Raises:
-        DataError: Some outline and some classify.
-    """
-    outlining = [name for name, run in models.items() if run.config.segments]
-    if 0 < len(outlining) < len(models):
-        raise DataError(
-            _(
-                "{outlining} outlines each pixel and is measured by Dice, "
-                "{classifying} classifies whole images and is measured by accuracy: "
-                "there is no number in which both could be compared.",
-                outlining=outlining[0],
-                classifying=next(name for name in models if name not in outlining),
-            )
-        )
-    return bool(outlining)
 
 
 def common_outlines_of(models: Mapping[str, Run]) -> CommonOutlines:

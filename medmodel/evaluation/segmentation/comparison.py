@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.bootstrap import percentile_interval
-from medmodel.evaluation.comparison import SIGNIFICANT, p_value_text
+from medmodel.evaluation.comparison import SIGNIFICANT, is_one_image, p_value_text
 from medmodel.evaluation.intervals import Estimate, LimitingGroup
 from medmodel.evaluation.paired_tests import holm
 from medmodel.evaluation.segmentation.summary import in_mm, units_of
@@ -181,7 +181,7 @@ def common_outlines(
                 )
             )
     shared = set.intersection(*(set(table["path"]) for table in tested.values()))
-    paths = {path for path in shared if _is_one_image(path, digests)}
+    paths = {path for path in shared if is_one_image(path, digests)}
     if not paths:
         raise DataError(_("These models have no test image in common."))
     models = {
@@ -196,10 +196,6 @@ def common_outlines(
         name: table["path"].nunique() - len(paths) for name, table in tested.items()
     }
     return CommonOutlines(models, left_out)
-
-
-def _is_one_image(path: str, digests: Mapping[str, Mapping[str, str]]) -> bool:
-    return len({d[path] for d in digests.values() if path in d}) <= 1
 
 
 def _check_masks(

@@ -132,6 +132,8 @@ def _take_choice() -> None:
 def list_order(entry: Entry) -> tuple[str, str, float, str]:
     """By data set, models before their external tests, the highest accuracy first."""
     result = entry.test_dice if entry.config.segments else entry.test_accuracy
+    if entry.config.multi_label:
+        result = entry.val_auc
     accuracy = -1.0 if result is None else result
     folder = dataset_name(entry.config)
     return folder.casefold(), folder, -accuracy, entry.run.id
@@ -153,6 +155,12 @@ def model_label(entry: Entry) -> str:
         accuracy = _("validation Dice {dice:.3f}", dice=entry.val_dice)
     elif entry.val_auc is not None:
         accuracy = _("validation mean AUC {auc:.3f}", auc=entry.val_auc)
+    elif entry.config.multi_label and entry.test_images:
+        accuracy = ngettext(
+            "tested on {count:,} image",
+            "tested on {count:,} images",
+            entry.test_images,
+        )
     elif entry.test_accuracy is not None:
         share = plots.measured_share(entry.test_accuracy)
         accuracy = ngettext(

@@ -53,20 +53,24 @@ def compared_models(all_entries: Sequence[Entry]) -> list[Entry]:
 
 def is_tested(entry: Entry) -> bool:
     """Whether the run has ended and has results on test images."""
+    if entry.status.state.active:
+        return False
+    if entry.config.multi_label:
+        return entry.test_images > 0
     result = entry.test_dice if entry.config.segments else entry.test_accuracy
-    return not entry.status.state.active and result is not None
+    return result is not None
 
 
 def is_comparable(entry: Entry, first: Entry) -> bool:
     """Whether two tested runs are of one data set and know the same classes."""
     if entry.config.dataset != first.config.dataset:
         return False
-    same_kind = entry.config.segments == first.config.segments
+    same_kind = entry.config.metric == first.config.metric
     return same_kind and _classes(entry) == _classes(first)
 
 
 def _classes(entry: Entry) -> frozenset[str]:
-    if entry.config.segments:
+    if entry.config.metric != "accuracy":
         facts, _problem = value_or_problem(lambda: entry.run.model_facts)
         return frozenset(facts.class_names if facts else ())
     return frozenset(scored_classes(read_header(entry.run.predictions_path)))
@@ -114,7 +118,6 @@ def _say_what_is_missing(linked: list[str], tested: dict[str, Entry]) -> None:
         return
     known = {e.run.id: e for e in run_index.entries(store())}
     gone = sum(run not in known for run in missing)
-    several = sum(run in known and known[run].config.multi_label for run in missing)
     if gone:
         st.error(
             _(
@@ -125,18 +128,7 @@ def _say_what_is_missing(linked: list[str], tested: dict[str, Entry]) -> None:
             ),
             icon=":material/link_off:",
         )
-    if several:
-        st.error(
-            _(
-                "{several} of {runs} runs of this link find several findings on one "
-                "image: this page is for models that give an image one class. Choose "
-                "others above.",
-                several=several,
-                runs=len(linked),
-            ),
-            icon=":material/link_off:",
-        )
-    if untested := len(missing) - gone - several:
+    if untested := len(missing) - gone:
         st.error(
             _(
                 "{untested} of {runs} runs of this link have no test results. "

@@ -145,7 +145,7 @@ def findings_of(run: Run) -> RunFindings:
     Raises:
         MedModelError: There are none yet, or a file is damaged.
     """
-    return _findings(str(run.folder), _version(run))
+    return _findings(str(run.folder), findings_version(run))
 
 
 def decisions_of_run(run: Run) -> list[Decision]:
@@ -154,10 +154,11 @@ def decisions_of_run(run: Run) -> list[Decision]:
     Raises:
         MedModelError: There are none yet, or a file is damaged.
     """
-    return _decisions(str(run.folder), _version(run))
+    return _decisions(str(run.folder), findings_version(run))
 
 
-def _version(run: Run) -> int:
+def findings_version(run: Run) -> int:
+    """Changes whenever the run's answers are written anew."""
     path = run.findings_path
     return path.stat().st_mtime_ns if path.exists() else 0
 

@@ -16,8 +16,10 @@ from medmodel.evaluation.multi_label.run_findings import run_findings
 from medmodel.runs.run import Run
 from tests.cli.conftest import Invoke
 from tests.cli.stand_in_model import STRANGE, Model, image_file
+from tests.conftest import draw_class_folders
 from tests.findings_folder import FINDINGS, draw_findings_folder
 from tests.findings_run import write_findings_run
+from tests.finished_run import write_finished_run
 
 
 class FindingsModel(Model):
@@ -125,3 +127,23 @@ def test_without_thresholds_nothing_is_predicted(
     assert values["images"][0]["predicted_findings"] == []
     assert not math.isnan(values["images"][0]["probabilities"]["bright"])
     assert "is damaged" in invoke("predict", run.id, light).stdout
+
+
+def test_models_are_compared_finding_by_finding(
+    run: Run, tmp_path: Path, invoke: Invoke, json_of: Callable[..., Any]
+) -> None:
+    other = write_findings_run(Path(run.config.dataset), "other", 1, sharpness=0.1)
+    values = json_of("compare", run.id, other.id)
+    assert values["images"] == 48
+    named = [each["finding"] for each in values["differences"]]
+    assert named == [None, *FINDINGS]
+    area = values["models"][0]["findings"]["bright"]["auc"]["value"]
+    assert area == run_findings(run).evaluation.results[0].auc.value
+    said = invoke("compare", run.id, other.id).stdout
+    assert "48 test images are common to all" in said
+    assert all(each["sentence"] in said for each in values["differences"])
+    one_class = write_finished_run(
+        draw_class_folders(tmp_path / "data" / "set", images_per_class=3), "one class"
+    )
+    refused = invoke("compare", run.id, one_class.id, status=1).stderr
+    assert "no number in which both could be compared" in refused

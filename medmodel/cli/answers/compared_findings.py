@@ -1,0 +1,117 @@
+"""`medmodel compare` of models that give an image several findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from medmodel.cli.answers.numbers import estimate_values
+from medmodel.cli.output import say, say_table
+from medmodel.language import _
+from medmodel.runs.run import Run
+
+if TYPE_CHECKING:
+    from medmodel.evaluation.comparison import PairedDifference
+    from medmodel.evaluation.multi_label.comparison import CommonFindings
+
+
+def common_findings_of(models: Mapping[str, Run]) -> CommonFindings:
+    """The test images that all of the models have.
+
+    Raises:
+        DataError: They cannot be compared.
+    """
+    from medmodel.evaluation.cross_validation import digests_of_models
+    from medmodel.evaluation.multi_label.comparison import common_findings
+    from medmodel.runs.copies import independent_findings
+
+    tables = {name: independent_findings(run) for name, run in models.items()}
+    digests = digests_of_models({name: [run] for name, run in models.items()})
+    return common_findings(tables, digests)
+
+
+def comparison_values(
+    models: Mapping[str, Run], common: CommonFindings
+) -> dict[str, Any]:
+    """The comparison as JSON has it; a finding of null is the mean of all."""
+    from medmodel.evaluation.multi_label.comparison import (
+        areas,
+        compare_findings,
+        compare_means,
+    )
+
+    of_findings = areas(common)
+    return {
+        "images": len(common.paths),
+        "models": [
+            {
+                "name": name,
+                "runs": [run.id],
+                "images_left_out": common.left_out[name],
+                "findings": {
+                    finding: {"auc": estimate_values(of_models[name])}
+                    for finding, of_models in of_findings.items()
+                },
+            }
+            for name, run in models.items()
+        ],
+        "differences": [
+            *({"finding": None, **_values(pair)} for pair in compare_means(common)),
+            *(
+                {"finding": finding, **_values(pair)}
+                for finding, pairs in compare_findings(common).items()
+                for pair in pairs
+            ),
+        ],
+    }
+
+
+def _values(pair: PairedDifference) -> dict[str, Any]:
+    return {
+        "metric": pair.metric,
+        "first": pair.first,
+        "second": pair.second,
+        "difference": estimate_values(pair.estimate),
+        "p": pair.p,
+        "test": pair.test,
+        "better": pair.better or None,
+        "images_needed": pair.needed,
+        "sentence": str(pair),
+    }
+
+
+def say_comparison(common: CommonFindings) -> None:
+    """The comparison as text."""
+    from medmodel.evaluation.multi_label.comparison import (
+        areas,
+        compare_findings,
+        compare_means,
+    )
+
+    of_findings = areas(common)
+    rows = [
+        [finding, *map(str, of_models.values())]
+        for finding, of_models in of_findings.items()
+    ]
+    say_table([_("Image finding"), *common.tables], rows)
+    say()
+    say(str(common))
+    say(_("Compared by {metric}:", metric=_("Mean AUC")))
+    means = compare_means(common)
+    for pair in means:
+        say(f"- {pair}")
+    if len(means) > 1:
+        say(_("p values are corrected for {count} pairs (Holm).", count=len(means)))
+    tested = 0
+    for finding, pairs in compare_findings(common).items():
+        say(_("{finding}, compared by AUC:", finding=finding))
+        for pair in pairs:
+            say(f"- {pair}")
+        tested += sum(pair.estimate.has_interval for pair in pairs)
+    if tested > 1:
+        say(
+            _(
+                "p values of the findings are corrected for all {count} tests (Holm).",
+                count=tested,
+            )
+        )
