@@ -45,6 +45,9 @@ class ImageFacts:
         colour: Likewise.
         frame: Which frame, page or slice was taken, from 0.
         frames: How many there are.
+        height: Of the image as it is shown, in pixels.
+        width: Likewise.
+        scan: Whether it is DICOM or NIfTI, which may say how large a pixel is.
     """
 
     path: str
@@ -54,6 +57,9 @@ class ImageFacts:
     colour: float = 0.0
     frame: int = 0
     frames: int = 1
+    height: int = 0
+    width: int = 0
+    scan: bool = False
 
     @property
     def traits(self) -> ImageTraits:
@@ -222,6 +228,9 @@ def _read(
         colour=traits.colour,
         frame=_frame(chosen, options),
         frames=chosen.frames,
+        height=chosen.pixels.shape[0],
+        width=chosen.pixels.shape[1],
+        scan=usual.format in _SCANS,
     )
     return fact, images.prepare_image(chosen.pixels, wanted)
 

@@ -5,6 +5,7 @@ turn, shows how far it is, can be stopped and resumed, and survives its server.
 
     batch.json      whose model, which images
     batch.csv       one line for each image, as the model answers
+    masks.bin       of a segmentation, the masks
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ def submit(model: Run, folder: Path, table: str = "") -> Run:
         table: Path of the table in the folder that names them; "" for all images.
 
     Raises:
-        RunError: The run has no model, or is a segmentation, or the workspace cannot be
-            written.
+        RunError: The run has no model, or gives several findings, or the workspace
+            cannot be written.
     """
-    model.check_classifies()
+    model.check_single_label()
     model.model_facts  # noqa: B018 (raises where there is no model)
     root = model.folder.parent.parent
     with speaking(SOURCE):  # It is kept for all sessions.

@@ -60,7 +60,9 @@ ORDERS: dict[Order, str] = {
     "uncertain": N_("Most uncertain"),
     "worst": N_("Worst first"),
 }
-_TEXTS = ("path", "label", "problem", "split", "why_unlike")
+SIZE_FROM = "pixel_size_from"
+"""Column of a table of outlines, see `batch.outlines`."""
+_TEXTS = ("path", "label", "problem", "split", "why_unlike", SIZE_FROM)
 _MISSING = [""]
 
 
@@ -108,17 +110,22 @@ def append(path: Path, classes: Sequence[str], rows: Iterable[ImageRow]) -> None
         OSError: The disk is full or fails.
     """
     header = [*COLUMNS, *score_columns(classes)]
-    append_rows(path, header, (_cells(row, len(classes)) for row in rows))
+    unknown = [""] * len(classes)
+    cells = (
+        [*image_cells(row), *([f"{score:.8g}" for score in row.scores] or unknown)]
+        for row in rows
+    )
+    append_rows(path, header, cells)
 
 
-def _cells(row: ImageRow, classes: int) -> list[Any]:
+def image_cells(row: ImageRow) -> list[Any]:
+    """What stands in `COLUMNS`."""
     unlike = "" if row.unlike_training is None else int(row.unlike_training)
-    scores = [f"{score:.8g}" for score in row.scores] or [""] * classes
     return [
         *(row.path, row.label, row.problem, row.split, row.frame, row.frames, unlike),
         "" if row.farther_than is None else f"{row.farther_than:.6g}",
         "" if row.distance is None else f"{row.distance:.6g}",
-        *(row.why_unlike, *scores),
+        row.why_unlike,
     ]
 
 
@@ -137,8 +144,17 @@ def check_classes(path: Path, classes: Sequence[str]) -> None:
     Raises:
         FileError: It was, or it is no table.
     """
+    check_header(path, [*COLUMNS, *score_columns(classes)])
+
+
+def check_header(path: Path, expected: Sequence[str]) -> None:
+    """Refuses a table that has other columns; one that is not there yet has none.
+
+    Raises:
+        FileError: It has, or it is no table.
+    """
     header = read_header(path)
-    if header and header != [*COLUMNS, *score_columns(classes)]:
+    if header and header != list(expected):
         raise damaged(path, _("it has other columns"))
 
 
@@ -146,8 +162,9 @@ def read(batch: Run) -> pd.DataFrame:
     """The lines that are there so far, in the order in which they came.
 
     Returns:
-        The columns of `COLUMNS` and `score_<class>`; texts are "" and numbers
-        not-a-number where they are missing, `unlike_training` is 1, 0 or not-a-number.
+        The columns of `COLUMNS` and what follows them, such as `score_<class>`; texts
+        are "" and numbers not-a-number where they are missing, `unlike_training` is 1,
+        0 or not-a-number.
 
     Raises:
         RunError: The table is damaged.
@@ -301,6 +318,11 @@ def ordered(table: pd.DataFrame, order: Order) -> pd.DataFrame:
         return rows[rows["label"] != ""].sort_values("label_score", kind="stable")
     if order == "uncertain":
         return rows.sort_values("margin", kind="stable")
+    return strangest_first(rows)
+
+
+def strangest_first(rows: pd.DataFrame) -> pd.DataFrame:
+    """Images unlike the training data, then those that lie farthest from it."""
     return rows.sort_values(
         ["unlike_training", "distance"],
         ascending=False,
@@ -313,14 +335,19 @@ def exported(table: pd.DataFrame) -> pd.DataFrame:
     """The table as it is taken away, in the present language where it has sentences.
 
     Args:
-        table: As from `described`.
+        table: As from `described`, here or in `batch.outlines`.
     """
-    rows = table.drop(columns=["margin", "distance", "label_score"])
+    unseen = ["margin", "distance", "label_score", "mask_start", "mask_bytes"]
+    if SIZE_FROM in table:
+        unseen.append("label")  # a class of images, which is none of pixels
+    rows = table.drop(columns=unseen, errors="ignore")
     rows["frame"] = (rows["frame"] + 1).astype("Int64")
     rows["frames"] = rows["frames"].astype("Int64")
     for name in map(str, rows):
         if name == "unlike_training" or name.startswith(("in_set_", "flagged_")):
             rows[name] = rows[name].astype("boolean")
+        elif name.startswith(("pixels_", "regions_")):
+            rows[name] = rows[name].astype("Int64")
     for name in ("problem", "why_unlike"):
         rows[name] = [translate(text) for text in rows[name]]
     return rows

@@ -84,33 +84,75 @@ def check_output(output: Path | None) -> Path:
     return output
 
 
-def write_table(batch: Run, output: Path) -> dict[str, Any]:
-    """Writes the table of a batch that is done.
+def check_masks(run: Run, masks: Path | None) -> None:
+    """Before hours of waiting.
+
+    Args:
+        run: A run, or a batch of one.
+        masks: Where masks are wanted; None if they are not.
+
+    Raises:
+        click.UsageError: The model outlines nothing.
+    """
+    if masks and not run.config.segments:
+        raise click.UsageError(
+            _("--masks is for models that outline; this one classifies.")
+        )
+
+
+def write_table(
+    batch: Run, output: Path, masks: Path | None = None, anyway: bool = False
+) -> dict[str, Any]:
+    """Writes the table of a batch that is done, and its masks where they are wanted.
 
     Args:
         batch: The batch.
         output: CSV or Parquet by its ending.
+        masks: Folder that gets the masks of a segmentation as PNG files, in folders as
+            the images; None for none.
+        anyway: Whether also those of images that are unlike the training data.
 
     Returns:
         Id of the batch, and counts of images, of unreadable files and of images that
-        are unlike the training data.
+        are unlike the training data; of a segmentation also of images with an outline
+        and of masks that were written.
 
     Raises:
         RunError: It is not done, or its files are damaged.
-        DataError: The table cannot be written.
+        DataError: The table or a mask cannot be written.
+        FileError: A mask is lost.
     """
-    from medmodel.batch import jobs, table
+    from medmodel.batch import jobs, results, table
 
     check_done(batch)
-    rows = table.described(table.read(batch), jobs.model_of(batch))
+    rows = results.described(batch, jobs.model_of(batch))
     _write(table.exported(rows), output)
-    return {
+    values = {
         "batch": batch.id,
         "output": str(output),
         "images": len(rows),
         "unreadable": int((rows["problem"] != "").sum()),
         "unlike_training": int((rows["unlike_training"] == 1).sum()),
     }
+    if batch.config.segments:
+        values["outlined"] = int((rows["outlined"] != "").sum())
+        values["masks"] = _write_masks(batch, rows, masks, anyway) if masks else 0
+    return values
+
+
+def _write_masks(batch: Run, rows: pd.DataFrame, folder: Path, anyway: bool) -> int:
+    from medmodel.batch import masks
+
+    try:
+        return masks.write_files(batch.folder, masks.taken(rows, anyway), folder)
+    except OSError as error:
+        raise DataError(
+            _(
+                "{path} cannot be written: {reason}.",
+                path=folder,
+                reason=os_reason(error),
+            )
+        ) from error
 
 
 def say_table_written(values: dict[str, Any]) -> None:
@@ -122,6 +164,13 @@ def say_table_written(values: dict[str, Any]) -> None:
             **values,
         )
     )
+    if "outlined" in values:
+        say(
+            _(
+                "With an outline: {outlined:,}; masks written: {masks:,}.",
+                **values,
+            )
+        )
 
 
 def check_done(batch: Run) -> None:

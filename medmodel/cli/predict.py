@@ -16,7 +16,7 @@ from medmodel.cli.answers.image_answers import (
     say_withheld,
 )
 from medmodel.cli.answers.outline_answers import OutlineAnswer, outline, say_outline
-from medmodel.cli.batches import check_output, say_table_written
+from medmodel.cli.batches import check_masks, check_output, say_table_written
 from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import run_argument
 from medmodel.language import _
@@ -31,7 +31,7 @@ _IMAGE = click.Path(exists=True, path_type=Path)
 @click.option(
     "--anyway",
     is_flag=True,
-    help="Show probabilities also of images that are unlike the training data.",
+    help="Show answers also of images that are unlike the training data.",
 )
 @click.option(
     "--output",
@@ -63,12 +63,10 @@ def command(
     prediction; its table goes to --output.
     """
     say(_("Not for clinical use."), to_errors=True)
-    if masks and not run.config.segments:
-        raise click.UsageError(
-            _("--masks is for models that outline; this one classifies.")
-        )
+    check_masks(run, masks)
     if len(images) == 1 and is_batch(images[0]):
-        _answer_batch(ctx, run, images[0], check_output(output), as_json)
+        values = predict_batch(run, images[0], check_output(output), masks, anyway)
+        _say_batch(ctx, values, as_json)
         return
     for path in images:
         if path.is_dir():
@@ -102,10 +100,7 @@ def _answer_outlines(
         ctx.exit(1)
 
 
-def _answer_batch(
-    ctx: click.Context, run: Run, source: Path, output: Path, as_json: bool
-) -> None:
-    values = predict_batch(run, source, output)
+def _say_batch(ctx: click.Context, values: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(values)
     else:

@@ -175,7 +175,7 @@ def _config(
 
     Raises:
         click.UsageError: Nothing says on what to train.
-        DataError: There are no two classes with images.
+        DataError: There are no two classes with images, for a segmentation no masks.
     """
     augmentation = {n: changes.pop(n) for n in _AUGMENTATION if n in changes}
     if like is not None:
@@ -193,29 +193,47 @@ def _config(
                 )
             )
         there = folder or safe_folder(like.config.dataset)
-        _check_classes(there)
         start = replace(like.config, dataset=str(there), name="", fold=1)
         start = replace(start, recipe=recipe or start.recipe)
+        _check_folder(there, replace(start, **changes))
     elif folder is not None:
-        pattern = _check_classes(folder)
-        start = config_for(recipe or "instant", str(folder), patient_pattern=pattern)
+        start = config_for(recipe or "instant", str(folder))
+        pattern = _check_folder(folder, replace(start, **changes))
+        start = replace(start, patient_pattern=pattern)
     else:
         raise click.UsageError(_("Name a FOLDER to train on, or a run with --like."))
     changed = replace(start.augmentation, **augmentation)
     return replace(start, **changes, augmentation=changed)
 
 
-def _check_classes(folder: Path) -> str:
-    """The pattern for patients that fits a folder with at least two classes.
+def _check_folder(folder: Path, config: TrainConfig) -> str:
+    """The pattern for patients that fits a folder with what the settings learn from.
 
     Raises:
-        DataError: There are no two classes, or the folder cannot be read.
+        DataError: There are no two classes, for a segmentation no masks, or the folder
+            cannot be read.
     """
     from medmodel.data.layout import list_files
+    from medmodel.data.segmentation.pairs import image_masks
     from medmodel.quality.report_store import suggested_pattern
 
     files = list_files(folder)[0]
-    if len({file.label for file in files}) < 2:
+    if config.segments:
+        if not image_masks(folder):
+            raise DataError(
+                _(
+                    "This folder has no segmentation masks: choose a data set with the "
+                    "folders images and masks, or another recipe."
+                )
+            )
+    elif len({file.label for file in files}) < 2:
+        if image_masks(folder):
+            raise DataError(
+                _(
+                    "This folder has segmentation masks and no classes: choose the "
+                    "recipe Segmentation."
+                )
+            )
         raise DataError(
             _("This folder has no two class folders with images: choose another one.")
         )

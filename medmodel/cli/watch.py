@@ -12,7 +12,12 @@ from typing import Any
 
 import click
 
-from medmodel.cli.batches import check_output, say_table_written, write_table
+from medmodel.cli.batches import (
+    check_masks,
+    check_output,
+    say_table_written,
+    write_table,
+)
 from medmodel.cli.output import (
     goes_on,
     json_option,
@@ -53,10 +58,19 @@ Look = Callable[[Status, dict[str, float] | None], None]
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV or Parquet file for the table of a batch, once it is done.",
 )
+@click.option(
+    "--masks",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that gets the masks of a segmentation's batch as PNG files.",
+)
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, run: Run | None, output: Path | None, as_json: bool
+    ctx: click.Context,
+    run: Run | None,
+    output: Path | None,
+    masks: Path | None,
+    as_json: bool,
 ) -> None:
     """Follow a run or batch until it ends; by default the oldest that waits or works.
 
@@ -67,8 +81,11 @@ def command(
     store = RunStore()
     if run is None:
         run = _oldest_active(store)
+    if masks is not None and output is None:
+        raise click.UsageError(_("--masks needs --output, the file of the table."))
     if output is not None:
         _check_table(run, output)
+        check_masks(run, masks)
     if as_json:
         status = follow(run, store, lambda s, e: print_json_line(_values(run, s, e)))
         well = status.state is RunStatus.DONE
@@ -77,7 +94,7 @@ def command(
     if not well:
         ctx.exit(1)
     if output is not None:
-        values = write_table(run, output)
+        values = write_table(run, output, masks)
         if not as_json:
             say_table_written(values)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from medmodel.batch import jobs, table
-from medmodel.batch.decoding import Block, decoded_blocks
+from medmodel.batch import jobs, outlines, table
+from medmodel.batch.decoding import BLOCK, Block, decoded_blocks
 from medmodel.batch.images import BatchImage, list_images
 from medmodel.batch.table import ImageRow
 from medmodel.core.errors import Cancelled, RunError
@@ -17,7 +18,7 @@ from medmodel.data.folders import safe_folder
 from medmodel.evaluation.ood.fitting import one_thread
 from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.predictions import training_digests
-from medmodel.inference import ood_features, prediction
+from medmodel.inference import batch_outlines, ood_features, prediction
 from medmodel.inference.prediction import LoadedModel
 from medmodel.language import _
 from medmodel.networks.hardware import choose_devices
@@ -26,6 +27,9 @@ from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.time_plan import batch_plan
+
+OUTLINED_AT_ONCE = 32
+"""Images between two reports of progress of a segmentation."""
 
 
 def work(batch: Run, reporter: StatusWriter) -> RunStatus:
@@ -51,9 +55,9 @@ def work(batch: Run, reporter: StatusWriter) -> RunStatus:
     reporter.update(device=device, epochs=0)
     reporter.progress("checking", 0, 0)
     folder = safe_folder(batch.config.dataset)
-    images = list_images(
-        folder, model.model_facts.class_names, jobs.batch_request(batch).table
-    )
+    # Classes of pixels are none that a folder of images may be called after.
+    classes = [] if model.config.segments else model.model_facts.class_names
+    images = list_images(folder, classes, jobs.batch_request(batch).table)
     workspace = batch.folder.parent.parent
     reporter.follow(batch_plan(batch.config, len(images), workspace))
     try:
@@ -76,7 +80,8 @@ def predict_images(
         model: The run whose model is asked.
         folder: Where the images lie.
         images: All images of the batch.
-        path: The table, see `batch.table`; the pixels lie beside it meanwhile.
+        path: The table, see `batch.table` and `batch.outlines`; the pixels lie beside
+            it meanwhile, and a segmentation's masks for good.
         job: Told ("predicting", done, total).
 
     Raises:
@@ -87,60 +92,73 @@ def predict_images(
         OSError: The disk is full or fails.
     """
     loaded = prediction.load(model)
+    outlining = model.config.segments
     classes = loaded.facts.class_names
-    table.check_classes(path, classes)
+    if outlining:
+        outlines.check_classes(path, classes[1:])
+    else:
+        table.check_classes(path, classes)
     answered = table.answered_paths(path)
     left = [image for image in images if image.path not in answered]
     digests = training_digests(model)
     done, total = len(images) - len(left), len(images)
     job.progress("predicting", done, total)
     preprocessing = loaded.facts.preprocessing
+    blocks = decoded_blocks(left, folder, preprocessing, path.parent, job)
     # Beside the decoders, which use all cores, a block's distances take several times
     # the processor time where BLAS's threads wait for each other.
     with one_thread():
-        for block in decoded_blocks(left, folder, preprocessing, path.parent, job):
+        for block in _pieces(blocks, OUTLINED_AT_ONCE if outlining else BLOCK):
             job.check()
-            table.append(path, classes, _answer(loaded, block, digests))
+            rows, scores = _answer(loaded, block, digests)
+            if outlining:
+                facts = loaded.facts
+                batch_outlines.append(path, folder, facts, block.facts, rows, scores)
+            else:
+                table.append(path, classes, _scored(rows, scores))
             done += len(block.images)
             job.progress("predicting", done, total)
 
 
+def _pieces(blocks: Iterable[Block], size: int) -> Iterator[Block]:
+    """Blocks in parts: a segmentation has a score for each class of each pixel."""
+    for block in blocks:
+        for start in range(0, len(block.images), size):
+            part = slice(start, start + size)
+            yield Block(block.images[part], block.facts[part], block.pixels[part])
+
+
+def _scored(rows: Sequence[ImageRow], scores: np.ndarray) -> list[ImageRow]:
+    """The lines with the scores of those that could be read."""
+    of_readable = iter(scores.tolist())
+    return [
+        row if row.problem else replace(row, scores=next(of_readable)) for row in rows
+    ]
+
+
 def _answer(
     loaded: LoadedModel, block: Block, digests: Mapping[str, str]
-) -> list[ImageRow]:
-    """The lines of a block, in its order."""
+) -> tuple[list[ImageRow], np.ndarray]:
+    """The lines of a block, in its order, and the scores of those that can be read."""
     readable = [at for at, fact in enumerate(block.facts) if not fact.problem]
-    rows = {
-        at: ImageRow(fact.path, block.images[at].label, fact.problem)
-        for at, fact in enumerate(block.facts)
-        if fact.problem
-    }
-    if readable:
-        rows |= _answer_readable(loaded, block, readable, digests)
-    return [rows[at] for at in range(len(block.images))]
-
-
-def _answer_readable(
-    loaded: LoadedModel,
-    block: Block,
-    readable: Sequence[int],
-    digests: Mapping[str, str],
-) -> dict[int, ImageRow]:
     whole = len(readable) == len(block.images)
-    pixels = block.pixels if whole else block.pixels[list(readable)]
+    pixels = block.pixels if whole else block.pixels[readable]
     detector = loaded.detector
     results: list[OodResult | None] = [None] * len(readable)
-    if detector is None:
+    if detector is None or not readable:
         scores = prediction.predict(loaded, pixels)
     else:
         scores, features = _scores_and_features(loaded, pixels)
         vectors = ood_features.detector_vectors(detector, pixels, features)
         traits = [block.facts[at].traits for at in readable]
         results[:] = detector.compare(vectors, traits, neighbours=False)
-    return {
-        at: _row(block, at, scores[n], results[n], digests)
-        for n, at in enumerate(readable)
-    }
+    compared = dict(zip(readable, results, strict=True))
+    outlining = bool(loaded.facts.mask_values)
+    rows = [
+        _row(block, at, compared.get(at), digests, outlining)
+        for at in range(len(block.images))
+    ]
+    return rows, scores
 
 
 def _scores_and_features(
@@ -155,24 +173,26 @@ def _scores_and_features(
 def _row(
     block: Block,
     at: int,
-    scores: np.ndarray,
     result: OodResult | None,
     digests: Mapping[str, str],
+    outlining: bool,
 ) -> ImageRow:
-    fact = block.facts[at]
+    """What is known of an image beside its scores."""
+    fact, label = block.facts[at], block.images[at].label
+    if fact.problem:
+        return ImageRow(fact.path, label, fact.problem)
     split = digests.get(fact.digest, "")
     unlike = ood_sentences.is_unlike_training(result, split) if result else None
     return ImageRow(
         path=fact.path,
-        label=block.images[at].label,
+        label=label,
         split=split,
         frame=fact.frame,
         frames=fact.frames,
         unlike_training=unlike,
         farther_than=result.farther_than if result else None,
         distance=result.distance if result else None,
-        why_unlike=ood_sentences.why_unlike_training(result)
+        why_unlike=ood_sentences.why_unlike_training(result, outlining)
         if result and unlike
         else "",
-        scores=scores.tolist(),
     )

@@ -21,7 +21,10 @@ from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Failure, RunStatus
 from tests.cli.conftest import Invoke
+from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.finished_run import create_ended, write_finished_run
+from tests.segmented_batch import outline_bright, work_off
+from tests.segmented_run import write_segmented_run
 
 ROWS = [
     ImageRow("dark/dark_000.png", "dark", scores=[0.9, 0.1], unlike_training=True),
@@ -220,3 +223,24 @@ def test_a_table_goes_to_a_file_of_its_kind(name: str) -> None:
 def test_any_other_place_is_refused(output: Path | None) -> None:
     with pytest.raises(click.UsageError, match="FILE.csv or FILE.parquet"):
         check_output(output)
+
+
+def test_outlines_and_masks_of_a_segmentation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invoke: Invoke, model: Run
+) -> None:
+    discs = draw_masked_folder(tmp_path / "data" / "discs", images=3)
+    run = write_segmented_run(discs)
+    outline_bright(monkeypatch, run)
+    batch = work_off(run)
+    output, folder = tmp_path / "outlines.csv", tmp_path / "masks"
+    folder.mkdir()
+    said = invoke("watch", batch.id, "--output", output, "--masks", folder).stdout
+    assert "With an outline: 2; masks written: 3." in said
+    assert len(list((folder / "images").iterdir())) == 3
+    with output.open(encoding="utf-8-sig", newline="") as file:
+        assert [row["outlined"] for row in csv.DictReader(file)] == [
+            "",
+            *["lesion"] * 2,
+        ]
+    for words in (["watch", batch.id], ["predict", model.id, discs]):
+        invoke(*words, "--masks", folder, status=2)

@@ -21,6 +21,7 @@ from medmodel.runs.run import Run, RunStore
 from tests import stub_worker
 from tests.cli.conftest import Invoke
 from tests.conftest import release_shell
+from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.encoder_files import write_encoder
 from tests.finished_run import create_ended
 
@@ -208,3 +209,19 @@ def test_waiting_until_the_end(
 def only_of(name: str) -> Run:
     (run,) = [run for run in RunStore().list() if run.config.name == name]
     return run
+
+
+def test_a_folder_of_images_and_masks(tmp_path: Path, invoke: Invoke) -> None:
+    discs = draw_masked_folder(tmp_path / "data" / "discs", images=3)
+    result = invoke("train", discs, "--name", "classes", status=1)
+    assert "choose the recipe Segmentation" in result.stderr
+    assert not invoke("train", discs, "--recipe", "segmentation", "--name", "m").stderr
+    assert only_of("m").config.segments
+    again = invoke("train", "--like", only_of("m").id, "--epochs", 3, "--name", "again")
+    assert not again.stderr and only_of("again").config.epochs == 3
+
+
+def test_a_segmentation_needs_masks(class_folders: Path, invoke: Invoke) -> None:
+    result = invoke("train", class_folders, "--recipe", "segmentation", status=1)
+    assert "no segmentation masks" in result.stderr
+    assert not RunStore().list()

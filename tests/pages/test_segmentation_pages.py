@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.batch import jobs
 from medmodel.core.errors import RunError
 from medmodel.predictor import Predictor
 from medmodel.runs import run_index, tables
@@ -246,8 +245,6 @@ def test_what_is_for_classifications_says_so(run: Run) -> None:
     said_so = "is a segmentation: this is for models"
     with pytest.raises(RunError, match=said_so):
         Predictor().ask(run.id, np.zeros((1, 40, 40, 3), np.uint8))
-    with pytest.raises(RunError, match=said_so):
-        jobs.submit(run, run.folder)
     app = open_page("learn/network.py", run=run.id)
     assert "is a segmentation" in " ".join(e.value for e in app.error) or (
         "No model" in said(app)

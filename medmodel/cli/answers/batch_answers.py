@@ -25,7 +25,13 @@ def is_batch(path: Path) -> bool:
     return path.is_dir() or path.name.casefold().endswith((".zip", *SUFFIXES))
 
 
-def predict_batch(run: Run, source: Path, output: Path) -> dict[str, Any]:
+def predict_batch(
+    run: Run,
+    source: Path,
+    output: Path,
+    masks: Path | None = None,
+    anyway: bool = False,
+) -> dict[str, Any]:
     """Asks the model about all images, waits, and writes their table.
 
     The batch is one of the page Batch prediction: after Ctrl-C it goes on, and
@@ -35,6 +41,8 @@ def predict_batch(run: Run, source: Path, output: Path) -> dict[str, Any]:
         run: The model's run.
         source: A folder, a ZIP file or a table.
         output: CSV or Parquet by its ending.
+        masks: As for `write_table`.
+        anyway: Likewise.
 
     Returns:
         As `write_table`.
@@ -48,7 +56,7 @@ def predict_batch(run: Run, source: Path, output: Path) -> dict[str, Any]:
     folder, listed = _images_of(source)
     batch = jobs.submit(run, folder, listed)
     _wait(batch)
-    return write_table(batch, output)
+    return write_table(batch, output, masks, anyway)
 
 
 def _images_of(source: Path) -> tuple[Path, str]:

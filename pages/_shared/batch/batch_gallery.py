@@ -13,6 +13,13 @@ from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from medmodel.runs.tables import scored_classes
+from pages._shared.batch.outline_gallery import (
+    choose_outlined,
+    look_closer_at_outline,
+    outline_alt,
+    outline_words,
+    outlined_images,
+)
 from pages._shared.common.legible import legible
 from pages._shared.common.thumbnails import SIDE, small_images_of
 from pages._shared.common.widgets import errors_shown
@@ -36,9 +43,10 @@ def show_gallery(batch: Run, model: Run | None, rows: pd.DataFrame) -> None:
     Args:
         batch: The batch.
         model: The run whose model was asked; None where it is gone.
-        rows: As from `table.described`.
+        rows: As from `results.described`.
     """
-    images = _chosen(batch, rows)
+    choose = choose_outlined if batch.config.segments else _chosen
+    images = choose(batch, rows)
     shown = f"batch-shown-{batch.id}"
     count = st.session_state.setdefault(shown, AT_ONCE)
     st.markdown(ngettext("**{count:,} image**", "**{count:,} images**", len(images)))
@@ -79,19 +87,24 @@ def _chosen(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _show_tiles(batch: Run, model: Run | None, rows: pd.DataFrame) -> None:
-    thumbnails = small_images_of(batch.config.dataset, list(rows["path"]))
+    outlines = batch.config.segments
+    if outlines:
+        thumbnails = outlined_images(batch, model, rows)
+    else:
+        thumbnails = small_images_of(batch.config.dataset, list(rows["path"]))
+    say, describe = (outline_words, outline_alt) if outlines else (tile_words, _alt)
     with st.container(horizontal=True, gap="small"):
-        tiles = zip(rows.itertuples(), thumbnails, strict=True)
-        for number, (row, thumbnail) in enumerate(tiles, 1):
+        tiles = zip(rows.iterrows(), thumbnails, strict=True)
+        for number, ((_at, row), thumbnail) in enumerate(tiles, 1):
             with st.container(width=SIDE, gap="xxsmall"):
                 if isinstance(thumbnail, str):
                     st.caption(plain(thumbnail))
                 else:
-                    st.image(thumbnail, width=SIDE, alt=_alt(row))
-                st.caption(tile_words(row))
+                    st.image(thumbnail, width=SIDE, alt=describe(row))
+                st.caption(say(row))
                 # Buttons of one name cannot be told apart by ear.
                 title = _("Details {number}", number=number)
-                if st.button(title, key=f"batch-{row.path}", width="stretch"):
+                if st.button(title, key=f"batch-{row['path']}", width="stretch"):
                     st.dialog(_("One image"), width="large")(_look_closer)(
                         batch, model, row
                     )
@@ -128,6 +141,9 @@ def _look_closer(batch: Run, model: Run | None, row: Any) -> None:
             )
         if model is None:
             st.caption(_("The model was deleted: it cannot be asked again."))
+            return
+        if batch.config.segments:
+            look_closer_at_outline(batch, model, row.path)
             return
         folder = safe_folder(batch.config.dataset)
         preprocessing = model.model_facts.preprocessing

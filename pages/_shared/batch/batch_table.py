@@ -7,14 +7,14 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.batch import table
+from medmodel.batch import results, table
 from medmodel.runs.run import Run
 
 _OF_MODEL = ("predictions.csv", "calibration.json", "thresholds.json", "best.keras")
 
 
 def described(batch: Run, model: Run | None) -> pd.DataFrame:
-    """As `table.described`; shared, never to be changed.
+    """As `results.described`; shared, never to be changed.
 
     Raises:
         RunError: The table is damaged.
@@ -39,5 +39,4 @@ def _changed(path: Path) -> tuple[int, int]:
 def _described(
     batch: str, model: str, stamps: tuple[tuple[int, int], ...]
 ) -> pd.DataFrame:
-    rows = table.read(Run(Path(batch)))
-    return table.described(rows, Run(Path(model)) if model else None)
+    return results.described(Run(Path(batch)), Run(Path(model)) if model else None)

@@ -17,6 +17,10 @@ from medmodel.runs.tables import scored_classes
 from pages._shared.batch.batch_gallery import show_gallery
 from pages._shared.batch.batch_list import state_sentence
 from pages._shared.batch.batch_table import described
+from pages._shared.batch.outline_results import (
+    show_mask_download,
+    show_outlined_classes,
+)
 from pages._shared.common import widgets
 from pages._shared.common.downloads import noted
 from pages._shared.common.keyboard import primary_button
@@ -119,7 +123,8 @@ def _show_failure(status: Status) -> None:
 def _show_results(
     batch: Run, model: Run | None, rows: pd.DataFrame, status: Status
 ) -> None:
-    if model is None:
+    outlines = batch.config.segments
+    if model is None and not outlines:
         st.warning(
             _(
                 "The model of this batch was deleted: its thresholds, calibration and "
@@ -128,8 +133,13 @@ def _show_results(
             icon=":material/help:",
         )
     _show_counts(rows)
-    _show_classes(rows)
+    if outlines:
+        show_outlined_classes(rows)
+    else:
+        _show_classes(rows)
     _show_downloads(batch, rows)
+    if outlines:
+        show_mask_download(batch, rows)
     st.subheader(_("Images"), anchor=False)
     missing = show_missing_dataset(batch.config.dataset)
     if not missing:

@@ -65,15 +65,15 @@ def show_outlined(run: Run, cases: Sequence[Case]) -> None:
         if shown:
             resembles = meaning("out-of-distribution (OOD)")
             st.markdown(plain(familiarity(answer)), help=resembles)
-    regions = _regions(answer)
+    regions = largest_regions(answer)
     with left, errors_shown():
         if shown:
-            _show_contours(answer, regions)
+            show_contours(answer, regions)
         else:
             show_original(case)
     with right:
         if shown:
-            _show_numbers(answer, regions)
+            show_numbers(answer, regions)
         st.caption(plain(dice_sentence(run)), help=meaning("Dice", "segmentation"))
         if shown:
             show_mask_downloads(answer)
@@ -93,7 +93,7 @@ def _pick_case(cases: Sequence[Case]) -> Case:
     return cases[place]
 
 
-def _regions(answer: Outlined) -> list[tuple[str, MaskRegion]]:
+def largest_regions(answer: Outlined) -> list[tuple[str, MaskRegion]]:
     """The largest regions of each class, with its name."""
     return [
         (name, region)
@@ -103,7 +103,8 @@ def _regions(answer: Outlined) -> list[tuple[str, MaskRegion]]:
     ][:MOST_REGIONS]
 
 
-def _show_contours(answer: Outlined, regions: list[tuple[str, MaskRegion]]) -> None:
+def show_contours(answer: Outlined, regions: list[tuple[str, MaskRegion]]) -> None:
+    """The image in its viewer, with the contours of regions."""
     image = viewed(answer.case)
     outlines = tuple(o for _name, region in regions for o in _outlines(region))
     measurer = CaseMeasurer(answer.case, image["size"], outlines)
@@ -119,7 +120,8 @@ def _outlines(region: MaskRegion) -> list[MapRegion]:
     ]
 
 
-def _show_numbers(answer: Outlined, regions: list[tuple[str, MaskRegion]]) -> None:
+def show_numbers(answer: Outlined, regions: list[tuple[str, MaskRegion]]) -> None:
+    """Area and diameters of regions, and whose millimetres these are."""
     if not regions:
         st.markdown(_("**No outline.** The model assigns every pixel to background."))
         return

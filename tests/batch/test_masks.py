@@ -1,0 +1,79 @@
+"""Masks of a batch in one file: written, read, taken away, damaged."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from medmodel.batch import masks
+from medmodel.core.errors import FileError
+from medmodel.imaging.mask_export import png_mask
+
+MASKS = [np.eye(5, 7, k, dtype=np.uint8) * 255 for k in range(3)]
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> list[tuple[int, int]]:
+    first = masks.append(tmp_path, [png_mask(MASKS[0])])
+    with (tmp_path / masks.FILE).open("ab") as file:
+        file.write(b"half a mask of a worker that was killed")
+    return first + masks.append(tmp_path, [png_mask(mask) for mask in MASKS[1:]])
+
+
+@pytest.fixture
+def rows(places: list[tuple[int, int]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "path": ["a.png", "deep/a.png", "b.dcm", "empty.png"],
+            "unlike_training": [0.0, np.nan, 1.0, np.nan],
+            "mask_start": [*(start for start, _size in places), np.nan],
+            "mask_bytes": [*(size for _start, size in places), np.nan],
+        }
+    )
+
+
+def test_each_is_where_its_line_says(
+    tmp_path: Path, places: list[tuple[int, int]]
+) -> None:
+    for place, mask in zip(places, MASKS, strict=True):
+        assert (masks.read(tmp_path, *place) == mask).all()
+
+
+def test_a_lost_or_damaged_one_is_named(
+    tmp_path: Path, places: list[tuple[int, int]]
+) -> None:
+    start, size = places[-1]
+    with pytest.raises(FileError, match="its end is missing"):
+        masks.read(tmp_path, start, size + 1)
+    with pytest.raises(FileError, match="no mask where there should be"):
+        masks.read(tmp_path, start + 1, size - 1)
+    (tmp_path / masks.FILE).unlink()
+    with pytest.raises(FileError, match=r"masks\.bin"):
+        masks.read(tmp_path, start, size)
+
+
+@pytest.mark.parametrize("anyway", [False, True])
+def test_they_are_taken_away(tmp_path: Path, rows: pd.DataFrame, anyway: bool) -> None:
+    names = ["a.png_mask.png", "deep/a.png_mask.png", *(["b.dcm_mask.png"] * anyway)]
+    taken, buffer, target = masks.taken(rows, anyway), io.BytesIO(), tmp_path / "to"
+    masks.write_zip(tmp_path, taken, buffer)
+    with zipfile.ZipFile(buffer) as archive:
+        assert archive.namelist() == names
+        assert archive.read(names[1]) == png_mask(MASKS[1])
+    target.mkdir()
+    assert masks.write_files(tmp_path, taken, target) == len(names)
+    assert (target / names[1]).read_bytes() == png_mask(MASKS[1])
+
+
+@pytest.mark.parametrize("path", ["../out", "/tmp/out"])
+def test_none_leaves_its_folder(tmp_path: Path, rows: pd.DataFrame, path: str) -> None:
+    target = tmp_path / "to"
+    target.mkdir()
+    with pytest.raises(PermissionError):
+        masks.write_files(tmp_path, rows.head(1).assign(path=path), target)
+    assert not list(tmp_path.glob("out*"))
