@@ -70,6 +70,7 @@ def write_archive(
         file=entry.file,
         runtime=runtime,
         outlines=outlines,
+        several=bool(facts["findings"]),
     )
     with (
         renaming(archive_path(run, entry.key)) as path,

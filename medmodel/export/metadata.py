@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 from medmodel import __version__
+from medmodel.evaluation.multi_label.run_findings import decisions_or_reason
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.runs.run import Run
@@ -33,15 +35,19 @@ def model_metadata(run: Run) -> dict[str, Any]:
         run: A run with a model.
 
     Returns:
-        JSON values: `task`; `classes` in the order of the outputs; `mask_values`, of a
-        segmentation the value in a mask of each class, else empty; `input` with its
-        shape (height, width, channels), uint8 values 0 to 255, normalised inside;
-        `preprocessing`, as in `Preprocessing`, and how sizes change; `temperature`, by
-        which log probabilities are divided before another softmax, or None;
+        JSON values: `task`; `classes`, or findings, in the order of the outputs;
+        `mask_values`, of a segmentation the value in a mask of each class, else empty;
+        `input` with its shape (height, width, channels), uint8 values 0 to 255,
+        normalised inside; `preprocessing`, as in `Preprocessing`, and how sizes change;
+        `temperature`, by which log probabilities are divided before another softmax,
+        or None;
         `decision_threshold`, the `name` of one of two classes and the `value` that its
         probability before calibration must reach to be the predicted class, or None
         where the most probable class is; `thresholds` of classes that somebody chose
-        on validation images, or None.
+        on validation images, or None; of a model of several findings `findings`, the
+        `name`, `temperature` (1 where it is not calibrated) and `threshold` of each,
+        from which on its probability after calibration predicts it, or None, else
+        empty.
 
     Raises:
         RunError: It has no model, or model.json is damaged.
@@ -57,7 +63,7 @@ def model_metadata(run: Run) -> dict[str, Any]:
         "recipe": config.recipe,
         "medmodel": __version__,
         "intended_use": INTENDED_USE,
-        "task": "segmentation" if facts.mask_values else "classification",
+        "task": _task(run),
         "classes": facts.class_names,
         "mask_values": facts.mask_values,
         "input": {
@@ -70,10 +76,32 @@ def model_metadata(run: Run) -> dict[str, Any]:
         "output": {
             "name": "probabilities",
             "shape": [side, side, classes] if facts.mask_values else [classes],
+            "activation": "sigmoid" if config.multi_label else "softmax",
         },
         "preprocessing": asdict(facts.preprocessing) | {"resize": RESIZE},
         "temperature": temperature.value if temperature else None,
         "decision_threshold": asdict(facts.threshold) if facts.threshold else None,
         "thresholds": frozen[1] if frozen else None,
+        "findings": _findings(run) if config.multi_label else [],
         "data_fingerprint": checksum.sha256 if checksum else None,
     }
+
+
+def _task(run: Run) -> str:
+    if run.config.multi_label:
+        return "multi-label classification"
+    return "segmentation" if run.model_facts.mask_values else "classification"
+
+
+def _findings(run: Run) -> list[dict[str, Any]]:
+    """Threshold and temperature of each, from validation images."""
+    # A run that was stopped has a model, and no images that decide.
+    decisions, _reason = decisions_or_reason(run, run.model_facts.class_names)
+    return [
+        {
+            "name": each.name,
+            "temperature": each.temperature,
+            "threshold": None if math.isnan(each.threshold) else each.threshold,
+        }
+        for each in decisions
+    ]

@@ -22,7 +22,8 @@ class ExportReport:
         drawn: Images of noise beside them, where these are few or cannot be read.
         largest_difference: Between two probabilities of one image and class.
         same_class: Share of the images with the same predicted class; of a
-            segmentation, of their pixels.
+            segmentation, of their pixels; of several findings, of the images' findings
+            that are predicted by both or by neither.
         latency: Seconds for one image, the median of several; on this processor.
         original_latency: The same of the model itself, measured in the same way.
         memory: Bytes by which the process grew that loaded and ran it.

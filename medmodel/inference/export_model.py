@@ -77,7 +77,6 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
     """
     from medmodel.inference import prediction
 
-    run.check_single_label()
     job.progress("loading", 0, 0)
     if run.imported and not run.imported.converted:
         raise PredictionError(
@@ -116,9 +115,20 @@ def _said_of_sample(facts: dict[str, Any], answers: Answers) -> dict[str, float]
         numbers = scores[0].argmax(axis=-1).ravel()
         counts = np.bincount(numbers, minlength=len(facts["classes"]))
         scores = counts[None] / len(numbers)
+    elif facts["findings"]:
+        scores = _shown(facts, scores)
     elif facts["temperature"]:
         scores = apply_temperature(scores, facts["temperature"])
     return dict(zip(facts["classes"], map(float, scores[0]), strict=True))
+
+
+def _shown(facts: dict[str, Any], scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities of findings after each one's calibration, (n, findings)."""
+    columns = [
+        apply_temperature(np.stack([1 - of, of], axis=1), each["temperature"])[:, 1]
+        for of, each in zip(scores.T, facts["findings"], strict=True)
+    ]
+    return np.stack(columns, axis=1)
 
 
 def _check_encoder(loaded: LoadedModel, key: str) -> None:
@@ -150,7 +160,7 @@ def _compared(
 ) -> ExportReport:
     difference = np.abs(answers.probabilities - original.probabilities)[:-1]
     facts = metadata.model_metadata(run)
-    predicted, expected = (_classes(run, each) for each in (answers, original))
+    predicted, expected = (_classes(run, facts, each) for each in (answers, original))
     same = predicted == expected
     path = export_folder(run, key) / FORMATS[key].file
     report = ExportReport(
@@ -166,7 +176,8 @@ def _compared(
         memory=answers.memory,
         versions={name: version(name) for name in _PACKAGES[key]},
         temperature=facts["temperature"] or 0.0,
-        thresholds=facts["thresholds"] is not None,
+        thresholds=facts["thresholds"] is not None
+        or any(each["threshold"] is not None for each in facts["findings"]),
     )
     if not FORMATS[key].quantised and not report.faithful:
         raise PredictionError(
@@ -181,9 +192,18 @@ def _compared(
     return report
 
 
-def _classes(run: Run, answers: Answers) -> NDArray[np.intp]:
-    """The predicted class of each image, of a segmentation of each pixel."""
+def _classes(
+    run: Run, metadata: dict[str, Any], answers: Answers
+) -> NDArray[np.intp] | NDArray[np.bool_]:
+    """The predicted class of each image, of a segmentation of each pixel.
+
+    Of several findings whether each is predicted; at 0.5 where it has no threshold.
+    """
     facts = run.model_facts
+    if metadata["findings"]:
+        cuts = [each["threshold"] for each in metadata["findings"]]
+        at_half = [0.5 if cut is None else cut for cut in cuts]
+        return _shown(metadata, answers.probabilities) >= np.array(at_half)
     if facts.mask_values:
         return np.asarray(answers.probabilities.argmax(axis=-1))
     return predicted_positions(

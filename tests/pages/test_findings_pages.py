@@ -136,14 +136,12 @@ def write_findings_of(run: Run, rows: Callable[[pd.DataFrame], pd.Series]) -> No
     write_findings(run, list(FINDINGS), table, (truth, scores))
 
 
-@pytest.mark.parametrize("action", ["export", "external", "predictions"])
+@pytest.mark.parametrize("action", ["external", "predictions"])
 def test_what_is_not_supported_is_refused(
     run: Run, action: str, tmp_path: Path
 ) -> None:
     with pytest.raises(RunError, match="several findings on one image"):
         if action == "external":
             submit(run, tmp_path, {"bright": "bright"}, RunStore())
-        elif action == "export":
-            run.check_single_label()
         else:
             tables.read_predictions(run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.core.background import TaskState
+from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
 from medmodel.export import report as reports
 from medmodel.export.formats import FORMATS, ExportFormat
@@ -90,7 +91,7 @@ def _show_format(run: Run, entry: ExportFormat, state: TaskState) -> None:
     if report is None:
         _start_button(run, entry)
         return
-    st.markdown(plain(_summary(report, run.config.segments)))
+    st.markdown(plain(_summary(report, run.config)))
     if not report.faithful:
         st.warning(
             _(
@@ -148,18 +149,22 @@ def _show_progress(state: TaskState) -> None:
     st.progress(place / (len(_PHASES) + 1), f"{sentence} {rest}")
 
 
-def _summary(report: ExportReport, of_pixels: bool) -> str:
+def _summary(report: ExportReport, config: TrainConfig) -> str:
     """Largest difference, size, speed and memory, as sentences.
 
     Args:
         report: Of the export.
-        of_pixels: Whether classes are those of pixels, as of a segmentation.
+        config: Of the run.
     """
-    share = (
-        _("same class in {share:.2%} of the pixels", share=report.same_class)
-        if of_pixels
-        else _("same predicted class in {share:.1%}", share=report.same_class)
-    )
+    if config.segments:
+        share = _("same class in {share:.2%} of the pixels", share=report.same_class)
+    elif config.multi_label:
+        share = _(
+            "a finding is predicted by both or by neither in {share:.1%}",
+            share=report.same_class,
+        )
+    else:
+        share = _("same predicted class in {share:.1%}", share=report.same_class)
     values = {
         "images": report.images,
         "drawn": report.drawn,

@@ -52,6 +52,7 @@ from pages._shared.evaluation.evaluation_view import (
     show_tested_images,
 )
 from pages._shared.evaluation.export_view import show_documents
+from pages._shared.evaluation.model_export_view import show_model_formats
 from pages._shared.multi_label.curves_view import (
     show_finding_calibration,
     show_finding_curves,
@@ -116,7 +117,7 @@ def _show_frame(run: Run, findings: RunFindings) -> None:
 
 
 def _show_take_away(run: Run, findings: RunFindings) -> None:
-    """The documents and the tables."""
+    """The documents, the model in other formats, and the tables."""
     show_documents(
         run,
         {
@@ -125,6 +126,7 @@ def _show_take_away(run: Run, findings: RunFindings) -> None:
             "card": documents.model_card_html,
         },
     )
+    show_model_formats(run)
     st.markdown(_("**Tables**"))
     with st.container(horizontal=True):
         results = findings.evaluation
