@@ -11,11 +11,8 @@ const ICONS = {
   done: `${RING}M6 10.5l3 3l5-6`, stopped: SQUARE, failed: CROSS,
   interrupted: "M10 2.5l8 14.5h-16zM10 8v4M10 14.5v.1", deleted: CROSS,
 };
-const CHARTS = {
-  loss: { step: 1, epoch: 2, val: 4, scale: 1 },
-  // In per cent: Plotly's own form of them, 80%, is not that of the rest of the page.
-  accuracy: { step: 2, epoch: 3, val: 5, scale: 100 },
-};
+// The second chart follows the run's metric: accuracy in per cent, Dice or mean AUC in 0 to 1.
+const CHARTS = { loss: { step: 1, epoch: 2, val: 4 }, accuracy: { step: 2, epoch: 3, val: 5 } };
 const EPOCH_COLUMNS = ["epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"];
 // Okabe and Ito's colours, a dark and a light pair; vermilion darker, to be read as text.
 const COLOURS = { light: ["#0072B2", "#B54E00"], dark: ["#56B4E9", "#E69F00"] };
@@ -97,12 +94,6 @@ function duration(seconds, texts) {
   const minutes = Math.floor(whole / 60), hours = Math.floor(minutes / 60);
   if (!hours) return fill(whole % 60 ? texts.minutes_seconds : texts.minutes, { minutes, seconds: whole % 60 });
   return fill(minutes % 60 ? texts.hours_minutes : texts.hours, { hours, minutes: minutes % 60 });
-}
-
-function number(value, kind) {
-  if (value == null) return "";
-  if (kind === "accuracy") return `${(100 * value).toFixed(1)} %`;
-  return value < 0.001 ? "< 0.001" : value.toPrecision(3);
 }
 
 class LiveRun {
@@ -343,6 +334,22 @@ class LiveRun {
 
   // --- the charts ----------------------------------------------------------------
 
+  // Plotly's own form of per cents, 80%, is not that of the rest of the page.
+  scale(kind) { return kind === "accuracy" && this.component.data.perCent ? 100 : 1; }
+
+  number(value, kind) {
+    if (value == null) return "";
+    if (this.scale(kind) === 100) return `${(100 * value).toFixed(1)} %`;
+    if (kind === "accuracy") return value.toFixed(3);
+    return value < 0.001 ? "< 0.001" : value.toPrecision(3);
+  }
+
+  valueAxis(kind, wide) {
+    if (kind === "loss") return { rangemode: "nonnegative", hoverformat: ".3~f" };
+    const scale = this.scale(kind), suffix = scale === 100 && !wide ? " %" : "";
+    return { ticksuffix: suffix, hoverformat: scale === 100 ? ".1f" : ".3f", autorangeoptions: { clipmin: -0.03 * scale, clipmax: 1.05 * scale } };
+  }
+
   charts() { return [...this.root.querySelectorAll("[data-chart]")]; }
 
   look() {
@@ -373,9 +380,9 @@ class LiveRun {
     return {
       uirevision: "run", autosize: true, margin: { l: 50, r: 66, t: 36, b: 46 },
       paper_bgcolor: back, plot_bgcolor: back, font: { color: text, family: font, size: 16 },
-      title: { text: wide ? `<b>${titles[kind]}</b> (${units[kind]})` : `<b>${titles[kind]}</b>`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", pad: { t: 4 }, font: { size: 18 } }, // Chinese letters are taller
+      title: { text: wide && units[kind] ? `<b>${titles[kind]}</b> (${units[kind]})` : `<b>${titles[kind]}</b>`, x: 0, xanchor: "left", xref: "container", y: 1, yref: "container", yanchor: "top", pad: { t: 4 }, font: { size: 18 } }, // Chinese letters are taller
       xaxis: { ...axis, title: { text: axes[this.axis], standoff: 4, font: { size: 16 } }, rangemode: "tozero" },
-      yaxis: { ...axis, ...(kind === "accuracy" ? { ticksuffix: wide ? "" : " %", hoverformat: ".1f", autorangeoptions: { clipmin: -3, clipmax: 105 } } : { rangemode: "nonnegative", hoverformat: ".3~f" }) },
+      yaxis: { ...axis, ...this.valueAxis(kind, wide) },
       yaxis2: { overlaying: "y", visible: false, rangemode: "tozero" },
       legend: { orientation: "h", xref: "container", x: 1, xanchor: "right", yref: "container", y: 1, yanchor: "top", font: { size: 16 } },
       hovermode: "x unified", hoverlabel: { bgcolor: back, font: { color: text } },
@@ -417,7 +424,7 @@ class LiveRun {
     }
     if (this.options.smooth) [train, unseen] = [train, unseen].map(([tx, ty]) => [tx, smoothed(ty)]);
     const other = this.beside?.epochs, otherX = other?.[byStep ? 1 : 0] ?? [], rate = kind === "loss" ? this.epochs[6] ?? [] : [];
-    const scaled = ([xs, ys]) => [xs, ys.map((y) => y == null ? y : chart.scale * y)];
+    const scaled = ([xs, ys]) => [xs, ys.map((y) => y == null ? y : this.scale(kind) * y)];
     return [
       ...[train, [x, val], best < 0 ? [[], []] : [[x[best]], [val[best]]], unseen, [otherX, other?.[chart.val] ?? []]].map(scaled),
       [rate.length ? x : [], rate],
@@ -470,7 +477,7 @@ class LiveRun {
   label(el, kind) {
     el.labelled = Date.now();
     const chart = CHARTS[kind], log = el.layout.yaxis.type === "log", range = el.layout.yaxis.range ?? [0, 1];
-    const height = (value, v = chart.scale * value) => log ? Math.log10(Math.max(v, 1e-12)) : v; // as an annotation wants it
+    const height = (value, v = this.scale(kind) * value) => log ? Math.log10(Math.max(v, 1e-12)) : v; // as an annotation wants it
     const train = last(this.axis === "step" ? this.steps[chart.step] : this.epochs[chart.epoch]);
     const values = [train, last(this.epochs[chart.val])];
     const near = values[0] != null && values[1] != null && Math.abs(height(values[0]) - height(values[1])) < 0.1 * Math.abs(range[1] - range[0]);
@@ -481,11 +488,11 @@ class LiveRun {
     const annotations = values.map((value, i) => value == null ? null : {
       xref: "paper", x: 1, xanchor: "left", xshift: 6, yref: "y", y: height(value), showarrow: false,
       yshift: shifts[i] + lift(i),
-      text: i ? `<b>${number(value, kind)}</b>` : number(value, kind), font: { color: this.theme.colours[i], size: 16 },
+      text: i ? `<b>${this.number(value, kind)}</b>` : this.number(value, kind), font: { color: this.theme.colours[i], size: 16 },
     }).filter(Boolean);
     this.Plotly.relayout(el, { annotations });
     el.setAttribute("role", "img");
-    el.setAttribute("aria-label", fill(this.texts.curves.label, { chart: this.texts.curves.titles[kind], training: number(values[0], kind), validation: number(values[1], kind) }));
+    el.setAttribute("aria-label", fill(this.texts.curves.label, { chart: this.texts.curves.titles[kind], training: this.number(values[0], kind), validation: this.number(values[1], kind) }));
   }
 
   empty() {

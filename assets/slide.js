@@ -35,13 +35,13 @@ function tickText(value, step, perCent) {
   return shown.toFixed(digits) + (perCent ? " %" : "");
 }
 
-function range(values, perCent) {
+function range(values, share) {
   let low = Math.min(...values), high = Math.max(...values);
-  if (perCent) high = Math.min(1, Math.max(high, low + 0.05));
+  if (share) high = Math.min(1, Math.max(high, low + 0.05));
   if (!(high > low)) { low -= 0.5; high += 0.5; }
   const margin = 0.04 * (high - low);
   // A loss or an accuracy below 0 would mislead.
-  return [low >= 0 ? Math.max(0, low - margin) : low - margin, perCent ? Math.min(1.02, high + margin) : high + margin];
+  return [low >= 0 ? Math.max(0, low - margin) : low - margin, share ? Math.min(1.02, high + margin) : high + margin];
 }
 
 function drawCurves(svg, chart) {
@@ -54,7 +54,7 @@ function drawCurves(svg, chart) {
   if (!points.length) return;
   const xs = points.map((p) => p[0]);
   const [x0, x1] = Math.max(...xs) > Math.min(...xs) ? [Math.min(...xs), Math.max(...xs)] : [xs[0] - 1, xs[0] + 1];
-  const [y0, y1] = range(points.map((p) => p[1]), chart.perCent);
+  const [y0, y1] = range(points.map((p) => p[1]), chart.share);
   const [left, right, top, bottom] = [4 * size, 0.8 * size, 0.6 * size, 3 * size];
   const toX = (x) => left + ((x - x0) / (x1 - x0)) * (width - left - right);
   const toY = (y) => height - bottom - ((y - y0) / (y1 - y0)) * (height - top - bottom);

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.language import N_, _
+from pages._shared.common.charts import follow_theme
 from pages._shared.common.history import mend_history
 from pages._shared.common.session_language import (
     offer_languages,
@@ -91,4 +92,5 @@ with errors_shown():
     page.run()
 offer_languages(page.url_path, below_menu=not presenting)
 mend_history()
+follow_theme()
 not_for_clinical_use()

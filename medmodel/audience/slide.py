@@ -66,7 +66,8 @@ class Chart:
         title: What is shown.
         x_title: Name of the horizontal axis.
         curves: The curves, at most four.
-        per_cent: Whether values are shares, shown in per cent.
+        per_cent: Whether values are shown in per cent.
+        share: Whether they lie in [0, 1].
         marked: Place of the best value on the horizontal axis; None for none.
     """
 
@@ -74,6 +75,7 @@ class Chart:
     x_title: str
     curves: tuple[Curve, ...]
     per_cent: bool = False
+    share: bool = False
     marked: float | None = None
 
 
@@ -205,6 +207,7 @@ def _chart(chart: Chart) -> dict[str, Any]:
         "title": chart.title,
         "xTitle": chart.x_title,
         "perCent": chart.per_cent,
+        "share": chart.share,
         "marked": _number(chart.marked),
         "curves": [_curve(curve) for curve in chart.curves],
     }

@@ -33,8 +33,9 @@ OKABE_ITO = (
 )
 HEATMAP_CAPTION = N_("Where the network was sensitive, not the outline of a lesion.")
 _MOST_NUMBERED = 20
-_MATRIX = 400
-"""Pixels of a confusion matrix that more classes make no higher while they fit."""
+_MATRIX, _NAMES = 372, 136
+"""Pixels of a confusion matrix that more classes make no higher while they fit, and of
+the names above it."""
 BAR_HEIGHT = 34
 """Height of one probability bar in pixels."""
 
@@ -179,7 +180,7 @@ def confusion_figure(classes: Sequence[str], counts: NDArray[np.int64]) -> Figur
     columns = [literal(shortened(name, 22 if k < 6 else 14)) for name in classes]
     positions = list(range(k))
     # Eight classes still stand whole on a projector's first screen.
-    room = min(150 + k * max(22, 64 - 3 * k), max(_MATRIX, 150 + 22 * k))
+    room = min(_NAMES + k * max(22, 64 - 3 * k), max(_MATRIX, _NAMES + 22 * k))
     drawing = figure(room)
     drawing.add_heatmap(
         z=shares,

@@ -19,7 +19,11 @@ from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.evaluation_view import evaluated
-from pages._shared.multi_label.diagnosis_view import show_findings_of, worth_sentence
+from pages._shared.multi_label.diagnosis_view import (
+    pick_case,
+    show_findings_of,
+    worth_sentence,
+)
 from pages._shared.prediction.case_table import choose_case
 from pages._shared.prediction.cases import (
     MOST_IMAGES,
@@ -65,8 +69,12 @@ _CLOSELY = 2
 _WIDEST = 38
 
 
-def get_cases(run: Run) -> list[Case]:
-    """The images to look at: uploaded ones, else samples if they were asked for."""
+def get_cases(run: Run) -> tuple[list[Case], str]:
+    """The images to look at: uploaded ones, else samples if they were asked for.
+
+    Returns:
+        The images, and what is said of samples; "" of uploaded ones.
+    """
     files = uploaded_files()
     if len(files) > MOST_IMAGES:
         st.warning(
@@ -78,23 +86,28 @@ def get_cases(run: Run) -> list[Case]:
             )
         )
     first = run.model_facts.preprocessing
-    cases = uploaded(files[:MOST_IMAGES], first)
     if not files and st.session_state.get(SAMPLES):
         cases = test_samples(run, first)
-        st.info(
-            _(
-                "{images} images from this run's test split; their masks are known.",
-                images=len(cases),
-            )
-            if run.config.segments
-            else _(
-                "{images} images from this run's test split; their true classes are "
-                "known.",
-                images=len(cases),
-            ),
-            icon=":material/science:",
+        return cases, samples_sentence(run, len(cases))
+    return uploaded(files[:MOST_IMAGES], first), ""
+
+
+def samples_sentence(run: Run, images: int) -> str:
+    """Where sample images come from, and what is known of them."""
+    if run.config.segments:
+        return _(
+            "{images} images from this run's test split; their masks are known.",
+            images=images,
         )
-    return cases
+    if run.config.multi_label:
+        return _(
+            "{images} images from this run's test split; their findings are known.",
+            images=images,
+        )
+    return _(
+        "{images} images from this run's test split; their true classes are known.",
+        images=images,
+    )
 
 
 def show_refused() -> None:
@@ -325,14 +338,18 @@ def show() -> None:
     with title:
         take_photo()
     with images:
-        cases = get_cases(run)
+        cases, note = get_cases(run)
     segments, multi_label = run.config.segments, run.config.multi_label
     with models:
         alone = segments or multi_label
         others = other_runs(run) if cases and not alone else []
+        # Below the images' field it would push the answer off the first screen.
+        case = pick_case(cases) if multi_label and cases else None
+        if note:
+            st.caption(f":material/science: {note}")
     show_refused()
-    if multi_label and cases:
-        show_findings_of(run, cases)
+    if case is not None:
+        show_findings_of(run, case)
     elif multi_label:
         st.caption(plain(worth_sentence(run)))
         show_empty(run)

@@ -88,9 +88,10 @@ def show(run: Run) -> None:
         show_lineage(run, widgets.EVALUATE)
         return
     evaluation = evaluated(run)
-    show_frame(run, evaluation)
-    show_missing_dataset(run.config.dataset)
-    view = pick_view()
+    with st.container(gap="xsmall"):
+        show_frame(run, evaluation)
+        show_missing_dataset(run.config.dataset)
+        view = pick_view()
     with errors_shown():
         if view in WHOLE:
             WHOLE[view](run)

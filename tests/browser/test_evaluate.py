@@ -100,6 +100,18 @@ def test_two_runs_are_compared(page: Page, app: AppServer, runs: Runs) -> None:
     expect(page).to_have_url(re.compile(f"runs={good.id}"))
 
 
+def test_figures_follow_from_light_to_dark(
+    page: Page, app: AppServer, runs: Runs
+) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{app.url}/evaluate?run={runs[0].id}")
+    text = page.locator(".js-plotly-plot .xtitle").first
+    expect(text).to_have_css("fill", "rgb(10, 16, 22)")
+    at_rest(page)
+    page.emulate_media(color_scheme="dark")
+    expect(text).to_have_css("fill", "rgb(230, 237, 242)")
+
+
 def test_a_click_pins_a_run(page: Page, app: AppServer, runs: Runs) -> None:
     page.goto(f"{app.url}/runs")
     with first_cell_held(page, page.get_by_test_id("stDataFrame").first) as pin:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
+from medmodel.core.environment import REPOSITORY
 from medmodel.language import _
 from pages._shared.common.legible import legible
 
@@ -56,6 +58,20 @@ def show_figure(
         on_select=lambda: _clicked(key, name, on_click),
         selection_mode="points",
     )
+
+
+def follow_theme() -> None:
+    """Draws the page again when it turns dark, or light, by the system or its menu.
+
+    Streamlit changes its own colours at once; those of figures are made here.
+    """
+    component = st.components.v2.component("theme", js=_theme_script())
+    component(key="theme", on_changed_change=lambda: None)
+
+
+@lru_cache
+def _theme_script() -> str:
+    return (REPOSITORY / "assets" / "theme.js").read_text(encoding="utf-8")
 
 
 def pick_format() -> None:

@@ -109,20 +109,19 @@ def _filters(run: Run, group: Subgroup) -> tuple[ImageFilter, Any]:
             return _("not {name}", name=name.removeprefix(_NOT))
         return name or _("Any")
 
-    label, choice, order = st.columns([1, 1, 1.6], vertical_alignment="bottom")
+    label, choice = st.columns(2)
     label.selectbox(_("True class"), offered[LABEL], format_func=named, key=LABEL)
     choice.selectbox(
         _("Predicted class"), offered[CHOICE], format_func=named, key=CHOICE
     )
-    with order:
-        sorting = st.segmented_control(
-            _("Order"),
-            list(ORDERS),
-            format_func=legible(lambda key: _(ORDERS[key])),
-            default="worst",
-            required=True,
-            key=_ORDER,
-        )
+    sorting = st.segmented_control(
+        _("Order"),
+        list(ORDERS),
+        format_func=legible(lambda key: _(ORDERS[key])),
+        default="worst",
+        required=True,
+        key=_ORDER,
+    )
     with st.expander(_("More filters"), icon=":material/filter_alt:"):
         score, scores, wrong = st.columns([1, 1.6, 1], vertical_alignment="bottom")
         score.selectbox(

@@ -51,13 +51,17 @@ def worth_sentence(run: Run) -> str:
     return mean_sentence(evaluation)
 
 
-def show_findings_of(run: Run, cases: Sequence[Case]) -> None:
-    """The chosen image: which findings it has, each one's probability and map."""
-    case = cases[0]
-    if len(cases) > 1:
-        case = st.selectbox(
-            _("Image"), cases, format_func=lambda case: case.name, key="findings-case"
-        )
+def pick_case(cases: Sequence[Case]) -> Case:
+    """The image to look at, of those that were given."""
+    if len(cases) == 1:
+        return cases[0]
+    return st.selectbox(
+        _("Image"), cases, format_func=lambda case: case.name, key="findings-case"
+    )
+
+
+def show_findings_of(run: Run, case: Case) -> None:
+    """One image: which findings it has, each one's probability and map."""
     case = choose_frame(case)
     with st.spinner(_("Asking the model …")):
         answer = ask_findings(run, [case])[0]

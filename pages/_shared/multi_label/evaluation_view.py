@@ -62,10 +62,10 @@ from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 AT_ONCE = 6
 _VIEWS = [N_("Metrics"), N_("Curves"), N_("Calibration"), N_("Export")]
 KINDS: dict[Kind, str] = {
-    "missed": N_("Missed"),
-    "false_alarm": N_("False positives"),
-    "found": N_("Found"),
-    "left_alone": N_("Rightly without"),
+    "missed": N_("False negatives (missed)"),
+    "false_alarm": N_("False positives (false alarms)"),
+    "found": N_("True positives (found)"),
+    "left_alone": N_("True negatives"),
 }
 
 

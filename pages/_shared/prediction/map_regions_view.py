@@ -32,7 +32,7 @@ _Made = TypeVar("_Made")
 def choose_threshold(run: Run) -> float | None:
     """Share of the map's maximum from which a region is outlined; None for none."""
     wanted = st.toggle(
-        _("Outline the map's regions"),
+        _("Outline regions"),
         key=f"regions-{run.id}",
         persist_state="session",
         help=_(

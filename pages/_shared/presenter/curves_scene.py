@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -118,15 +119,18 @@ def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
         Curve(_("training"), step, loss, _last(loss, "{:.3g}"), thin=True),
         Curve(_("validation"), at, val_loss, _last(val_loss, "{:.3g}")),
     )
+    # Dice and the mean AUC are numbers from 0 to 1.
+    per_cent = metric == "accuracy"
+    shown = _last_share if per_cent else partial(_last, pattern="{:.3f}")
     accuracies = (
-        Curve(_("training"), step, accuracy, _last_share(accuracy), thin=True),
-        Curve(_("validation"), at, val_accuracy, _last_share(val_accuracy)),
+        Curve(_("training"), step, accuracy, shown(accuracy), thin=True),
+        Curve(_("validation"), at, val_accuracy, shown(val_accuracy)),
     )
     titles = {"dice": _("Dice"), "auc": _("Mean AUC")}
     named = titles.get(feed.run.config.metric, _("Accuracy"))
     return (
         Chart(_("Loss"), title, losses, marked=marked),
-        Chart(named, title, accuracies, per_cent=True, marked=marked),
+        Chart(named, title, accuracies, per_cent, share=True, marked=marked),
     )
 
 

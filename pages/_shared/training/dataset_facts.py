@@ -26,7 +26,8 @@ from pages._shared.training.train_form import default_device
 
 IMBALANCED = 3.0
 """Images of the commonest class by those of the rarest, from which on it is said."""
-_TABLE_HEIGHT = 180
+_ROWS, _MOST_ROWS = 36, 4
+"""Pixels of a line of the table, and lines that are in sight at once."""
 
 
 @st.cache_data(max_entries=256, ttl=60, show_spinner=False)
@@ -98,7 +99,8 @@ def show_facts(folder: Path, counts: Mapping[str, int], weighted: bool) -> None:
     show_table(
         table,
         hide_index=True,
-        height=min(35 * (len(table) + 1) + 3, _TABLE_HEIGHT),
+        height=_ROWS * (min(len(table), _MOST_ROWS) + 1) + 2,
+        row_height=_ROWS,
         column_config={
             "Class": st.column_config.TextColumn(_("Class")),
             noun: st.column_config.ProgressColumn(

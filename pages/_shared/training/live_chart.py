@@ -60,6 +60,7 @@ def live_chart(run: Run, status: Status, beside: Run | None = None) -> None:
                 "height": height,
                 "frozen": config.training == "frozen",
                 "patience": config.patience,
+                "perCent": config.metric == "accuracy",
                 "beside": beside
                 and {"url": f"/live/{beside.id}", "name": beside.title},
                 "bare": height == STRIP_HEIGHT,

@@ -63,10 +63,13 @@ def _facts() -> dict[str, str]:
 
 def _curves(metric: str) -> dict[str, object]:
     titles = {"dice": _("Dice"), "auc": _("Mean AUC")}
-    losses = {"dice": _("Dice + CE")}
+    losses, units = {"dice": _("Dice + CE")}, {"accuracy": "%"}
     return {
         "titles": {"loss": _("Loss"), "accuracy": titles.get(metric, _("Accuracy"))},
-        "units": {"loss": losses.get(metric, _("cross-entropy")), "accuracy": "%"},
+        "units": {
+            "loss": losses.get(metric, _("cross-entropy")),
+            "accuracy": units.get(metric, ""),
+        },
         "metric": metric,
         "axes": {"step": _("step"), "epoch": _("epoch")},
         "training": _("training"),

@@ -119,7 +119,7 @@ def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
     with st.container(horizontal=True, vertical_alignment="center"):
         text = st.text_input(
             _("Search"),
-            placeholder=_("Name, tag, note, data set, state or setting"),
+            placeholder=_("Name, tag, note, setting …"),
             key=f"search-{key}",
             label_visibility="collapsed",
             icon=":material/search:",

@@ -18,6 +18,7 @@ from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 from medmodel.runs.tables import append_epoch
 from tests.conftest import draw_class_folders
+from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.findings_folder import draw_findings_folder
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page
@@ -28,6 +29,7 @@ from tests.pages.presenter.projector import (
     pressed,
     step_of,
 )
+from tests.segmented_run import write_segmented_run
 
 
 def test_without_any_data_every_step_says_what_will_be_there(
@@ -222,6 +224,14 @@ def test_curves_of_a_run_that_kept_its_epochs_alone(
     assert loss["curves"][1]["y"] == [0.5, 0.33333, 0.25, 0.2, 0.16667]
     assert loss["curves"][0]["x"] == [] and loss["curves"][0]["text"] == ""
     assert accuracy["curves"][1]["text"] == "83.3 %"
+
+
+def test_dice_is_a_number_and_no_per_cent(projector: Projector, tmp_path: Path) -> None:
+    run = write_segmented_run(draw_masked_folder(tmp_path / "masked", images=4))
+    opened("curves", run=run.id)
+    _loss, dice = projector.data["slide"]["charts"]
+    assert dice["title"] == "Dice" and dice["share"] and not dice["perCent"]
+    assert dice["curves"][1]["text"] == "0.600"
 
 
 def test_an_ensemble_has_no_epochs(projector: Projector, folder: Path) -> None:
