@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,12 @@ def balanced_accuracy(data: Predictions, position: int | None = None) -> Estimat
     influence = (hits - shares[data.truth]) * weights
     effect = design_effect(influence, data.patients, weights)
     parts = [wilson(int(r), int(c), effect) for r, c in zip(right, counts, strict=True)]
-    return mean_of_proportions(parts, n)
+    if data.patients is not None:
+        # Each share is known as well as so many patients tell, not images.
+        alone = np.unique(np.stack([data.truth, data.patients]), axis=1)[0]
+        counts = np.bincount(alone, minlength=len(data.classes))
+    units = zip(parts, counts.tolist(), strict=True)
+    return mean_of_proportions([replace(part, n=count) for part, count in units], n)
 
 
 def f1(data: Predictions, position: int | None = None) -> Estimate:
@@ -127,15 +133,19 @@ def f1(data: Predictions, position: int | None = None) -> Estimate:
     Reference: Lam et al., BioData Mining 16 (2023).
     """
     if position is None:
-        parts = [f1(data, at) for at in range(len(data.classes))]
+        parts = [_f1_of_class(data, at) for at in range(len(data.classes))]
         return _mean(data, parts, *_f1_counts(*_one_hot(data)))
+    found = _f1_of_class(data, position)
+    return replace(found, n=len(data.truth)) if found.measurable else found
+
+
+def _f1_of_class(data: Predictions, position: int) -> Estimate:
+    """With the images that its interval rests on as `n`."""
     positive, called = _against_rest(data, position)
     jaccard = proportion(positive & called, data.patients, positive | called)
-    if not jaccard.measurable:
-        return NOT_MEASURABLE
     ends = (jaccard.value, jaccard.low, jaccard.high)
     value, low, high = (2 * x / (1 + x) for x in ends)
-    return Estimate(value, low, high, len(positive))
+    return Estimate(value, low, high, jaccard.n)
 
 
 def weighted_f1(data: Predictions, weights: Weights) -> Weights:

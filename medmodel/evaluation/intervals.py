@@ -248,11 +248,11 @@ def where_enough(estimate: Estimate, kind: str, group: LimitingGroup) -> Estimat
     """The estimate, without its interval where that rests on too few.
 
     Args:
-        estimate: With its interval.
+        estimate: With its interval, unless its own images say that they are too few.
         kind: Key of `MINIMA`.
         group: The smallest one that it rests on.
     """
-    if not estimate.measurable or enough(kind, group):
+    if not estimate.measurable or (enough(kind, group) and estimate.has_interval):
         return estimate
     return replace(estimate, low=_NAN, high=_NAN, too_few=group)
 

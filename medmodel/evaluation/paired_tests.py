@@ -30,8 +30,7 @@ from medmodel.evaluation.predictions import Predictions, Weights
 from medmodel.evaluation.ranking_metrics import (
     auc_components,
     auc_estimate,
-    average_precision,
-    precision_influence,
+    mean_precision_influence,
     shrunk_influence,
 )
 
@@ -182,15 +181,18 @@ def _mean_area(chosen: Sequence[OneAgainstRest]) -> _Ranked | None:
 
 def _mean_precision(data: Predictions) -> _Ranked | None:
     """The mean of the classes' average precisions; None where none is measurable."""
-    positive = [data.truth == k for k in range(len(data.classes))]
-    parts = [
-        precision_influence(of_class, data.log_odds[:, k])[1]
-        for k, of_class in enumerate(positive)
-        if of_class.any() and not of_class.all()
+    ranked = [
+        (data.truth == k, data.log_odds[:, k])
+        for k in np.unique(data.truth).tolist()
+        if not np.all(data.truth == k)
     ]
-    if not parts:
+    if not ranked:
         return None
-    return _Ranked(average_precision(data, None), np.mean(parts, axis=0))
+    # What few images make too high, they make so for both models.
+    value, influence = mean_precision_influence(ranked)
+    rarest = min(int(positive.sum()) for positive, _ in ranked)
+    estimate = auc_estimate(value, influence, data.patients, rarest)
+    return _Ranked(estimate, influence)
 
 
 def _ranked_difference(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
+from medmodel.benchmark.validity.simulation import Setting, simulate
 from medmodel.evaluation import ranking_metrics
 from medmodel.evaluation.comparison import CommonImages, compare
 from medmodel.evaluation.curves import (
@@ -34,8 +35,13 @@ from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.ranking_metrics import (
     auc_components,
     auc_estimate,
+    mean_precision,
+    mean_precision_influence,
     midranks,
+    precision_excess,
+    precision_influence,
     shrunk_influence,
+    weighted_precision,
 )
 from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.evaluation.thresholds import at_prevalence, outcome
@@ -137,6 +143,78 @@ def test_coverage_of_the_mean_of_many_shares() -> None:
         found = mean_of_proportions(parts, 2400)
         held += found.low <= 0.97 <= found.high
     assert held / 200 >= 0.93
+
+
+def test_a_mean_f1_is_as_well_known_as_its_classes_images_tell() -> None:
+    """Of ten of 10 images each, intervals held the truth 91 times of 100 until then."""
+    truth = np.repeat(np.arange(10), 10)
+    perfect = Predictions([f"{k}" for k in range(10)], truth, np.eye(10)[truth], None)
+    low = wilson(10, 10).low
+    parts = [Estimate(1.0, 2 * low / (1 + low), 1.0, 10)] * 10
+    found = METRICS["f1"].estimate(perfect)
+    assert found.low == pytest.approx(mean_of_proportions(parts, 100).low)
+    assert class_metrics(perfect, 0)["f1"].n == found.n == 100
+
+
+def test_the_lower_end_of_an_average_precision_is_without_its_excess() -> None:
+    setting = Setting("", (0.1,) * 10, 200, stratified=True)
+    (data,) = simulate(setting, np.random.default_rng(4))
+    ranked = [(data.truth == k, data.log_odds[:, k]) for k in range(10)]
+    value, influence = mean_precision_influence(ranked)
+    excess = sum(precision_excess(*each) for each in ranked) / 10
+    found = METRICS["average_precision"].estimate(data)
+    assert found.value == value and 0.005 < excess < 0.05
+    assert found.low == auc_estimate(value - excess, influence, None, 20).low
+    assert found.high == auc_estimate(value, influence, None, 20).high
+
+
+def test_a_mean_sensitivity_is_as_well_known_as_its_patients_tell() -> None:
+    """Three images of each of ten patients: Student's quantile of 10, not of 30."""
+    truth = np.repeat([0, 1], 30)
+    right = np.arange(60) % 5 > 0
+    both = np.eye(2)[np.where(right, truth, 1 - truth)]
+    data = Predictions(["a", "b"], truth, both, np.arange(60) // 3)
+    effect = design_effect((right - 0.8) / 30, data.patients, np.full(60, 1 / 30))
+    parts = [replace(wilson(24, 30, effect), n=10)] * 2
+    found = METRICS["sensitivity"].estimate(data)
+    assert found == mean_of_proportions(parts, 60)
+
+
+def test_an_average_precision_that_is_mostly_chance_has_no_interval() -> None:
+    """Of thirty classes that cannot be told apart, 10 images each: 0.10 for 0.03."""
+    rng = np.random.default_rng(1)
+    setting = Setting("", (1 / 30,) * 30, 300, separation=0.1, stratified=True)
+    found = overall_metrics(simulate(setting, rng)[0])
+    precision = found["average_precision"]
+    assert precision.interval == "too few (10 images of class class 0)"
+    assert found["auc"].has_interval and found["f1"].has_interval
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_excess_of_average_precision_by_leaving_out_each_image(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    inside, outside = rng.integers(2, 9, 2)
+    positive = np.arange(inside + outside) < inside
+    scores = rng.integers(0, 8, inside + outside) / 7 + 0.3 * positive
+    value = precision_influence(positive, scores)[0]
+    expected = 0.0
+    for group in (positive, ~positive):
+        count = int(group.sum())
+        weights = np.ones((count, len(scores)))
+        weights[:, group] = (1 - np.eye(count)) * count / (count - 1)
+        without = weighted_precision(positive, scores, weights)
+        expected += (count - 1) * (without.mean() - value)
+    # The jackknife's estimate of a bias has that sign: left out, it grows.
+    assert precision_excess(positive, scores) == pytest.approx(expected)
+    ends = mean_precision([(positive, scores)], None)
+    assert not ends.has_interval or 0 <= ends.low <= ends.value <= ends.high <= 1
+
+
+def test_one_image_of_a_class_has_no_excess_to_leave_out() -> None:
+    one = np.arange(5) < 1
+    scores = np.arange(5.0)
+    assert precision_excess(one, scores) == precision_excess(~one, scores) == 0
 
 
 @settings(max_examples=50, deadline=None)

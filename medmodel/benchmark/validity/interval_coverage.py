@@ -3,7 +3,7 @@
 A share of few images takes few values, so that of each single population an interval
 holds the truth a little more or less often, in waves. As Brown, Cai and DasGupta do
 (Statistical Science 16 (2001) 101), coverage is therefore a mean over populations: of
-classes that are easier and harder to tell apart, balanced and rare, of two and three,
+classes that are easier and harder to tell apart, balanced and rare, of two to thirty,
 with patients and without.
 """
 
@@ -62,6 +62,9 @@ _BINS = (5, 7, 9)  # scores from 0.5, 0.7 and 0.9 on
 _BENEFITS = np.array([0.1, 0.3])
 _ELSEWHERE = 0.02  # the prevalence at which predictive values are asked for
 _COMPARED = tuple(key for key in COMPARED if key != "auc")
+_MANY = 10
+"""Classes whose means are told apart: the interval of a mean of many is narrow, so that
+what is a little off in each class is far off in their mean."""
 _PROMISED = 0.9
 """Coverage that conformal sets are asked for."""
 _FEWEST = 200
@@ -72,11 +75,15 @@ SETTINGS: list[Setting] = [
     *(Setting("rare", (0.9, 0.1), n, separation=1.8) for n in (120, 240, 480)),
     *(Setting("three", (1 / 3, 1 / 3, 1 / 3), n) for n in (45, 90, 240)),
     *(Setting("ten", (0.1,) * 10, n) for n in (250, 600)),
+    *(Setting("ten", (0.1,) * 10, n, stratified=True) for n in (100, 150)),
+    *(Setting("thirty", (1 / 30,) * 30, n, stratified=True) for n in (300, 600)),
     *(
         Setting("two", (0.5, 0.5), patients=n, separation=1.5)
         for n in (3, 4, 10, 24, 40, 80, 160)
     ),
     *(Setting("rare", (0.85, 0.15), patients=n) for n in (100, 240)),
+    Setting("ten", (0.1,) * 10, patients=100, stratified=True),
+    Setting("thirty", (1 / 30,) * 30, patients=300, stratified=True),
     *(Setting("sure", (0.5, 0.5), n, separation=1.5, sharpness=3.0) for n in (32, 220)),
     Setting("unsure", (0.5, 0.5), 220, separation=1.5, sharpness=0.6),
 ]
@@ -320,8 +327,9 @@ def printed(
         yield from _differences(models, compared, truth)
         return
     (data,) = models
+    together = "all classes" if len(data.classes) < _MANY else "many classes"
     for key, metric in METRICS.items():
-        for position, name in ((None, "all classes"), (_CLASS, "one class")):
+        for position, name in ((None, together), (_CLASS, "one class")):
             units = limiting_group(key, data, position).count
             estimate = metric.estimate(data, position)
             yield Interval(f"{key}, {name}", key, units, estimate)

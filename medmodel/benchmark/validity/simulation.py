@@ -45,6 +45,8 @@ class Setting:
         separation: Distance of the classes in standard deviations.
         sharpness: 1 for calibrated scores, above for overconfident ones.
         spreads: Standard deviation of each class's images; default 1 for all.
+        stratified: Whether each class has its share of every split, as in those that
+            the product draws, instead of as many as chance brings.
     """
 
     title: str
@@ -54,6 +56,7 @@ class Setting:
     separation: float = 2.0
     sharpness: float = 1.5
     spreads: tuple[float, ...] = ()
+    stratified: bool = False
 
 
 SETTINGS: list[Setting] = [
@@ -82,6 +85,9 @@ def simulate(
     patients: NDArray[np.intp] | None = None
     units = setting.patients or setting.images
     truth = np.zeros(units, np.intp)
+    if setting.stratified:
+        ends = np.rint(np.cumsum(setting.shares) * units)
+        truth = np.searchsorted(ends, np.arange(units), side="right")
     while len(np.unique(truth)) < classes:  # a class without an image has no metrics
         truth = rng.choice(classes, units, p=setting.shares)
     if setting.patients:

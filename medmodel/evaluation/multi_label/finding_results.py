@@ -23,10 +23,9 @@ from medmodel.evaluation.metrics import METRICS, limiting_group
 from medmodel.evaluation.predictions import Predictions, patient_numbers
 from medmodel.evaluation.ranking_metrics import (
     ClassArea,
-    auc_estimate,
     class_area,
     mean_area,
-    precision_influence,
+    mean_precision,
 )
 from medmodel.evaluation.temperature_scaling import (
     Temperature,
@@ -258,17 +257,8 @@ def _mean_precision(data: Sequence[Predictions]) -> Estimate:
     """The same for average precision."""
     if not data:
         return NOT_MEASURABLE
-    present = [each.truth == FINDING for each in data]
-    parts = [
-        precision_influence(positive, each.log_odds[:, FINDING])
-        for positive, each in zip(present, data, strict=True)
-    ]
-    estimate = auc_estimate(
-        sum(value for value, _influence in parts) / len(parts),
-        np.mean([influence for _value, influence in parts], axis=0),
-        data[0].patients,
-        min(int(positive.sum()) for positive in present),
-    )
+    ranked = [(each.truth == FINDING, each.log_odds[:, FINDING]) for each in data]
+    estimate = mean_precision(ranked, data[0].patients)
     groups = [limiting_group("average_precision", each, FINDING) for each in data]
     smallest = min(groups, key=lambda group: group.count)
     return intervals.where_enough(estimate, "average_precision", smallest)
