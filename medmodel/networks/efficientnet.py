@@ -1,38 +1,14 @@
-"""EfficientNet-Lite0 with its ImageNet weights, as a flat Keras graph.
-
-EfficientNet: Tan and Le 2019, ICML. The Lite variant has no squeeze-and-excitation,
-uses ReLU6, and keeps stem and head at the same width for every size.
-"""
+"""EfficientNet-Lite0 with its ImageNet weights, as a flat Keras graph."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-# The network was trained on (pixels - 127) / 128.
-SCALE, OFFSET = 1 / 128, -127 / 128
-
-
-class _Stage(NamedTuple):
-    repeats: int
-    kernel: int
-    stride: int
-    expansion: int
-    channels: int
-
-
-STAGES = (
-    _Stage(1, 3, 1, 1, 16),
-    _Stage(2, 3, 2, 6, 24),
-    _Stage(2, 5, 2, 6, 40),
-    _Stage(3, 3, 2, 6, 80),
-    _Stage(3, 5, 1, 6, 112),
-    _Stage(4, 5, 2, 6, 192),
-    _Stage(1, 3, 1, 6, 320),
-)
+from medmodel.networks.lite0 import EPSILON, STAGES, folded_convolution
 
 
 def lite0_maps(
@@ -71,8 +47,6 @@ class _Convolution:
         folded: Whether batch normalisation becomes part of the convolution.
     """
 
-    epsilon = 1e-3
-
     def __init__(self, tensors: dict[str, np.ndarray], folded: bool) -> None:
         self.tensors = tensors
         self.folded = folded
@@ -87,14 +61,9 @@ class _Convolution:
     ) -> keras.KerasTensor:
         kernel = self.tensors[conv + ".weight"]
         name = conv.replace("_blocks.", "block").replace("._", "_").strip("_")
-        gamma, beta, mean, variance = (
-            self.tensors[f"{norm}.{key}"]
-            for key in ("weight", "bias", "running_mean", "running_var")
-        )
         values = [kernel]
         if self.folded:
-            factor = gamma / np.sqrt(variance + self.epsilon)
-            values = [kernel * factor[:, None, None, None], beta - mean * factor]
+            values = [*folded_convolution(self.tensors, conv, norm)]
         options: dict[str, Any] = {
             "strides": stride,
             "padding": "same",
@@ -111,7 +80,8 @@ class _Convolution:
         x = layer(x)
         layer.set_weights(values)
         if not self.folded:
-            layer = layers.BatchNormalization(epsilon=self.epsilon, name=name + "_bn")
+            layer = layers.BatchNormalization(epsilon=EPSILON, name=name + "_bn")
             x = layer(x)
-            layer.set_weights([gamma, beta, mean, variance])
+            keys = ("weight", "bias", "running_mean", "running_var")
+            layer.set_weights([self.tensors[f"{norm}.{key}"] for key in keys])
         return layers.ReLU(6.0, name=name + "_relu6")(x) if active else x

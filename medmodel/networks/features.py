@@ -19,6 +19,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock, file_digest, map_array, read_as, write_json
 from medmodel.data.prepared import Prepared
 from medmodel.language import _
+from medmodel.networks.instant_onnx import instant_features
 from medmodel.networks.models import frozen_backbone
 
 OnBatch = Callable[[np.ndarray, np.ndarray], None]
@@ -50,12 +51,11 @@ class FeatureNetwork:
 
 
 def instant_network(preprocessing: Preprocessing) -> FeatureNetwork:
-    """The network of `models.frozen_backbone`."""
+    """The network of `models.frozen_backbone`, as this machine computes it soonest."""
     size = _batch_size()
 
     def compute(pixels: np.ndarray) -> np.ndarray:
-        answer = _compiled(preprocessing, size)(tf.constant(pixels))
-        return np.asarray(answer.numpy())
+        return _compiled(preprocessing, size)(pixels)
 
     return FeatureNetwork(f"{NAME}_{VERSION}", FEATURES, size, compute)
 
@@ -131,11 +131,15 @@ def warm(preprocessing: Preprocessing) -> None:
     """
     size = _batch_size()
     blank = np.zeros((size, *preprocessing.shape), np.uint8)
-    _compiled(preprocessing, size)(tf.constant(blank))
+    _compiled(preprocessing, size)(blank)
 
 
 def _batch_size() -> int:
-    return 256 if tf.config.list_logical_devices("GPU") else 32
+    return 256 if _gpu_there() else 32
+
+
+def _gpu_there() -> bool:
+    return bool(tf.config.list_logical_devices("GPU"))
 
 
 def _batches(
@@ -171,15 +175,19 @@ def _batches(
 @functools.lru_cache(maxsize=1)
 def _compiled(
     preprocessing: Preprocessing, batch: int
-) -> Callable[[tf.Tensor], tf.Tensor]:
+) -> Callable[[np.ndarray], np.ndarray]:
     """The frozen network for one size of batch, with float16 output."""
+    if not _gpu_there():
+        features = instant_features(preprocessing)
+        return lambda pixels: features(pixels).astype(np.float16)
     model = frozen_backbone(preprocessing)
     signature = [tf.TensorSpec((batch, *preprocessing.shape), tf.uint8)]
 
     def compute(pixels: tf.Tensor) -> tf.Tensor:
         return tf.cast(model(pixels, training=False), tf.float16)
 
-    return tf.function(compute, input_signature=signature)
+    graph = tf.function(compute, input_signature=signature)
+    return lambda pixels: np.asarray(graph(tf.constant(pixels)).numpy())
 
 
 class _Store:

@@ -19,7 +19,8 @@ from keras import layers
 from medmodel.core.errors import WeightsError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.language import _
-from medmodel.networks.efficientnet import OFFSET, SCALE, lite0_maps
+from medmodel.networks.efficientnet import lite0_maps
+from medmodel.networks.lite0 import INSTANT_BLOCKS, OFFSET, SCALE
 from medmodel.networks.pretrained import efficientnet_lite0_weights
 from medmodel.networks.signed_sqrt import signed_sqrt
 
@@ -269,9 +270,6 @@ def _residual(
 
 # --- Pretrained and offline -------------------------------------------------------
 
-# Where the recipe "Instant" looks: the last block of each scale, and the head.
-_INSTANT_BLOCKS = (2, 4, 7, 10, 14)
-
 
 def _efficientnet_lite0(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
     pixels = scaled_pixels(images, SCALE, OFFSET, channels=3)
@@ -287,7 +285,7 @@ def _instant_graph(images: keras.KerasTensor) -> keras.KerasTensor:
         pixels = scaled_pixels(images, SCALE, OFFSET, channels=3)
         maps = lite0_maps(pixels, efficientnet_lite0_weights(), folded=True)
         pooled = []
-        for x in (*(maps[block] for block in _INSTANT_BLOCKS), maps[-1]):
+        for x in (*(maps[block] for block in INSTANT_BLOCKS), maps[-1]):
             pooled.append(layers.GlobalAveragePooling2D()(x))
             pooled.append(layers.GlobalMaxPooling2D()(x))
         return signed_sqrt(layers.Concatenate(name="features")(pooled))

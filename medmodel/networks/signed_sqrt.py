@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-_SOFT = 1e-3
+SOFT = 1e-3
 """Keeps the slope at 0 finite."""
 
 
@@ -19,13 +19,13 @@ def signed_sqrt(features: Any) -> Any:
     Args:
         features: (n, d).
     """
-    return features * keras.ops.rsqrt(keras.ops.absolute(features) + _SOFT)
+    return features * keras.ops.rsqrt(keras.ops.absolute(features) + SOFT)
 
 
 def signed_square(roots: Any) -> Any:
     """The inverse of `signed_sqrt`, for any shape."""
     square = roots * roots
-    size = (square + keras.ops.sqrt(square * (square + 4 * _SOFT))) / 2
+    size = (square + keras.ops.sqrt(square * (square + 4 * SOFT))) / 2
     return keras.ops.sign(roots) * size
 
 
@@ -42,7 +42,7 @@ def secants(roots: Any, usual: Any) -> tuple[Any, Any]:
     """
     before, usual_before = signed_square(roots), signed_square(usual)
     size = keras.ops.absolute(before)
-    slope = (size / 2 + _SOFT) * (size + _SOFT) ** -1.5
+    slope = (size / 2 + SOFT) * (size + SOFT) ** -1.5
     step = before - usual_before
     same = keras.ops.absolute(step) < 1e-4
     mean = (roots - usual) / keras.ops.where(same, 1.0, step)

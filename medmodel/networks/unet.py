@@ -11,7 +11,8 @@ import keras
 from keras import layers
 
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.networks.efficientnet import OFFSET, SCALE, lite0_maps
+from medmodel.networks.efficientnet import lite0_maps
+from medmodel.networks.lite0 import OFFSET, SCALE
 from medmodel.networks.models import scaled_pixels
 from medmodel.networks.pretrained import efficientnet_lite0_weights
 

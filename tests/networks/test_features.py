@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 
 from medmodel.core.errors import Cancelled
 from medmodel.core.job import Job
@@ -50,7 +49,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def compiled(preprocessing: Preprocessing, batch: int) -> Callable:
         compute = build(preprocessing, batch)
 
-        def count(pixels: tf.Tensor) -> tf.Tensor:
+        def count(pixels: np.ndarray) -> np.ndarray:
             sizes.append(len(pixels))
             return compute(pixels)
 

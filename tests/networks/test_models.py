@@ -9,7 +9,7 @@ from medmodel.core.config import MODEL_NAMES
 from medmodel.core.errors import WeightsError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.networks import models
-from medmodel.networks.efficientnet import OFFSET, SCALE
+from medmodel.networks.lite0 import OFFSET, SCALE
 from medmodel.networks.pretrained import efficientnet_lite0_weights
 
 

@@ -1,0 +1,182 @@
+"""The frozen network of the recipe "Instant" in ONNX Runtime, for processors.
+
+The same numbers as `models.frozen_backbone`, sooner: TensorFlow divides each
+convolution among the cores and waits for the slowest at every one of them, while here
+each core takes images of its own through the whole network, so few that what is
+between two layers stays in its cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from medmodel.core.pool import cores
+from medmodel.core.preprocessing import Preprocessing
+from medmodel.export.formats import OPSET
+from medmodel.networks.lite0 import (
+    INSTANT_BLOCKS,
+    OFFSET,
+    SCALE,
+    STAGES,
+    folded_convolution,
+)
+from medmodel.networks.pretrained import efficientnet_lite0_weights
+from medmodel.networks.signed_sqrt import SOFT
+
+AT_ONCE = 8
+"""Images that a core takes at once: more do not fit into its cache."""
+_IR_VERSION = 8
+"""Of the message; older versions of ONNX Runtime read it, too."""
+
+
+def instant_features(
+    preprocessing: Preprocessing,
+) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """The network, ready to answer on all cores that this process may use.
+
+    Args:
+        preprocessing: Size and channels of the images.
+
+    Returns:
+        A function from uint8 (n, size, size, channels) to float32 (n, 3456).
+
+    Raises:
+        WeightsError: The pretrained weights are missing or not those expected.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        instant_message(preprocessing), options, providers=["CPUExecutionProvider"]
+    )
+    threads = ThreadPoolExecutor(cores(), thread_name_prefix="features")
+
+    def ask(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(session.run(None, {"pixels": images})[0])
+
+    def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        step = max(1, min(AT_ONCE, -(-len(images) // cores())))
+        parts = [images[start : start + step] for start in range(0, len(images), step)]
+        return np.concatenate([*threads.map(ask, parts)])
+
+    return compute
+
+
+def instant_message(preprocessing: Preprocessing) -> bytes:
+    """The network as an ONNX message, batch normalisation folded.
+
+    Args:
+        preprocessing: Size and channels of the images.
+
+    Returns:
+        A model from `pixels`, uint8 (n, size, size, channels), to `features`,
+        float32 (n, 3456), see `models.frozen_backbone`.
+
+    Raises:
+        WeightsError: The pretrained weights are missing or not those expected.
+    """
+    graph = _Graph(efficientnet_lite0_weights())
+    x = graph.add("Transpose", "pixels", perm=[0, 3, 1, 2])
+    x = graph.add("Cast", x, to=TensorProto.FLOAT)
+    x = graph.add("Mul", x, graph.constant("scale", np.float32(SCALE)))
+    x = graph.add("Add", x, graph.constant("offset", np.float32(OFFSET)))
+    if preprocessing.shape[-1] == 1:
+        x = graph.add("Concat", x, x, x, axis=1)
+    maps = _lite0_maps(graph, x)
+    pooled = [
+        graph.add(kind, maps[block])
+        for block in (*INSTANT_BLOCKS, -1)
+        for kind in ("GlobalAveragePool", "GlobalMaxPool")
+    ]
+    x = graph.add("Flatten", graph.add("Concat", *pooled, axis=1))
+    soft = graph.constant("soft", np.float32(SOFT))
+    size = graph.add("Sqrt", graph.add("Add", graph.add("Abs", x), soft))
+    features = graph.add("Div", x, size)
+    return graph.message(preprocessing.shape, features)
+
+
+def _lite0_maps(graph: _Graph, x: str) -> list[str]:
+    """What each of the 16 blocks and the head put out, see `efficientnet`."""
+    x = graph.convolution(x, "_conv_stem", "_bn0", stride=2)
+    maps: list[str] = []
+    for stage in STAGES:
+        for repeat in range(stage.repeats):
+            block, shortcut = f"_blocks.{len(maps)}.", x
+            stride = stage.stride if repeat == 0 else 1
+            if stage.expansion > 1:
+                x = graph.convolution(x, block + "_expand_conv", block + "_bn0")
+            x = graph.convolution(x, block + "_depthwise_conv", block + "_bn1", stride)
+            x = graph.convolution(
+                x, block + "_project_conv", block + "_bn2", active=False
+            )
+            if repeat > 0:
+                x = graph.add("Add", shortcut, x)
+            maps.append(x)
+    return [*maps, graph.convolution(x, "_conv_head", "_bn1")]
+
+
+class _Graph:
+    """Nodes of an ONNX graph; what they put out is known by its name.
+
+    Args:
+        tensors: torch's state dict.
+    """
+
+    def __init__(self, tensors: dict[str, np.ndarray]) -> None:
+        self._tensors = tensors
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._ends = (
+            self.constant("lowest", np.float32(0)),
+            self.constant("highest", np.float32(6)),
+        )
+
+    def constant(self, name: str, value: Any) -> str:
+        array = np.ascontiguousarray(value, np.float32).reshape(np.shape(value))
+        self._constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def add(self, kind: str, *inputs: str, **settings: Any) -> str:
+        name = f"{kind}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, inputs, [name], **settings))
+        return name
+
+    def convolution(
+        self, x: str, conv: str, norm: str, stride: int = 1, active: bool = True
+    ) -> str:
+        """Convolution with batch normalisation folded, and ReLU6."""
+        kernel, bias = folded_convolution(self._tensors, conv, norm)
+        x = self.add(
+            "Conv",
+            *(x, self.constant(conv, kernel), self.constant(conv + ".bias", bias)),
+            auto_pad="SAME_UPPER",
+            kernel_shape=kernel.shape[2:],
+            strides=[stride, stride],
+            group=len(kernel) if "depthwise" in conv else 1,
+        )
+        return self.add("Clip", x, *self._ends) if active else x
+
+    def message(self, shape: tuple[int, ...], result: str) -> bytes:
+        """The whole model, from `pixels` of that shape to `features`."""
+        self._nodes.append(helper.make_node("Identity", [result], ["features"]))
+        value = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self._nodes,
+            "instant_features",
+            [value("pixels", TensorProto.UINT8, ["n", *shape])],
+            [value("features", TensorProto.FLOAT, ["n", None])],
+            self._constants,
+        )
+        operators = [helper.make_opsetid("", OPSET)]
+        return helper.make_model(
+            graph, opset_imports=operators, ir_version=_IR_VERSION
+        ).SerializeToString()
