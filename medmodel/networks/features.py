@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import os
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +23,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock, file_digest, map_array, read_as, write_json
 from medmodel.data.prepared import Prepared
 from medmodel.language import _
-from medmodel.networks.instant_onnx import instant_features
+from medmodel.networks import instant_onnx
 from medmodel.networks.models import frozen_backbone
 
 OnBatch = Callable[[np.ndarray, np.ndarray], None]
@@ -30,6 +34,8 @@ VERSION = 2
 FEATURES = 2 * (24 + 40 + 80 + 112 + 192 + 1280)
 """Numbers per image: roots of average and maximum of each channel at six depths."""
 _SECONDS_BETWEEN_MARKS = 2.0
+_building = threading.Lock()
+"""Of several threads one builds the network."""
 log = logging.getLogger("medmodel.networks.features")
 
 
@@ -42,12 +48,14 @@ class FeatureNetwork:
         count: Numbers for each image.
         batch: Images that it takes at once.
         compute: uint8 (batch, height, width, channels) -> float16 (batch, count).
+        workers: Batches that are best computed at the same time.
     """
 
     name: str
     count: int
     batch: int
     compute: Callable[[np.ndarray], np.ndarray]
+    workers: int = 1
 
 
 def instant_network(preprocessing: Preprocessing) -> FeatureNetwork:
@@ -55,9 +63,12 @@ def instant_network(preprocessing: Preprocessing) -> FeatureNetwork:
     size = _batch_size()
 
     def compute(pixels: np.ndarray) -> np.ndarray:
-        return _compiled(preprocessing, size)(pixels)
+        with _building:
+            ask = _compiled(preprocessing, size)
+        return ask(pixels)
 
-    return FeatureNetwork(f"{NAME}_{VERSION}", FEATURES, size, compute)
+    at_once = 1 if _gpu_there() else instant_onnx.workers()
+    return FeatureNetwork(f"{NAME}_{VERSION}", FEATURES, size, compute, at_once)
 
 
 def extract(
@@ -155,12 +166,10 @@ def _batches(
     if trusted == store.count:
         return
     marked = time.monotonic()
-    for start in range(trusted, store.count, size):
+    for start, features in _computed_ahead(store, pixels, network):
         # Sorted, the rows of a batch are read in the order of the disk.
         rows = np.sort(store.order[start : start + size])
-        batch = np.zeros((size, *pixels.shape[1:]), np.uint8)
-        batch[: len(rows)] = pixels[rows]
-        table[rows] = network.compute(batch)[: len(rows)]
+        table[rows] = features
         store.done = start + len(rows)
         if time.monotonic() - marked > _SECONDS_BETWEEN_MARKS:
             store.mark()
@@ -172,13 +181,45 @@ def _batches(
     store.finish()
 
 
+def _computed_ahead(
+    store: _Store, pixels: np.ndarray, network: FeatureNetwork
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Where each batch begins in the order of rows, and features of its sorted rows.
+
+    The next batches are computed while somebody learns from these.
+    """
+
+    def compute(start: int) -> np.ndarray:
+        rows = np.sort(store.order[start : start + network.batch])
+        batch = np.zeros((network.batch, *pixels.shape[1:]), np.uint8)
+        batch[: len(rows)] = pixels[rows]
+        return network.compute(batch)[: len(rows)]
+
+    starts = iter(range(store.trusted, store.count, network.batch))
+    threads = ThreadPoolExecutor(network.workers, thread_name_prefix="features")
+    try:
+        ahead = deque(
+            (start, threads.submit(compute, start))
+            for start in itertools.islice(starts, 2 * network.workers)
+        )
+        while ahead:
+            start, answer = ahead.popleft()
+            features = answer.result()
+            following = next(starts, None)
+            if following is not None:
+                ahead.append((following, threads.submit(compute, following)))
+            yield start, features
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
 @functools.lru_cache(maxsize=1)
 def _compiled(
     preprocessing: Preprocessing, batch: int
 ) -> Callable[[np.ndarray], np.ndarray]:
     """The frozen network for one size of batch, with float16 output."""
     if not _gpu_there():
-        features = instant_features(preprocessing)
+        features = instant_onnx.instant_features(preprocessing)
         return lambda pixels: features(pixels).astype(np.float16)
     model = frozen_backbone(preprocessing)
     signature = [tf.TensorSpec((batch, *preprocessing.shape), tf.uint8)]

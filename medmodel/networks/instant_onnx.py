@@ -2,14 +2,13 @@
 
 The same numbers as `models.frozen_backbone`, sooner: TensorFlow divides each
 convolution among the cores and waits for the slowest at every one of them, while here
-each core takes images of its own through the whole network, so few that what is
-between two layers stays in its cache.
+each core takes batches of its own through the whole network, so few images at once
+that what is between two layers stays in its cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -32,14 +31,21 @@ from medmodel.networks.signed_sqrt import SOFT
 
 AT_ONCE = 8
 """Images that a core takes at once: more do not fit into its cache."""
+MOST_WORKERS = 16
+"""Batches that are computed at the same time, at most: each takes memory."""
 _IR_VERSION = 8
 """Of the message; older versions of ONNX Runtime read it, too."""
+
+
+def workers() -> int:
+    """How many batches are best computed at the same time."""
+    return min(cores(), MOST_WORKERS)
 
 
 def instant_features(
     preprocessing: Preprocessing,
 ) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """The network, ready to answer on all cores that this process may use.
+    """The network, ready to answer; several threads may ask at the same time.
 
     Args:
         preprocessing: Size and channels of the images.
@@ -53,20 +59,16 @@ def instant_features(
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = max(1, cores() // workers())
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
         instant_message(preprocessing), options, providers=["CPUExecutionProvider"]
     )
-    threads = ThreadPoolExecutor(cores(), thread_name_prefix="features")
-
-    def ask(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(session.run(None, {"pixels": images})[0])
 
     def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        step = max(1, min(AT_ONCE, -(-len(images) // cores())))
-        parts = [images[start : start + step] for start in range(0, len(images), step)]
-        return np.concatenate([*threads.map(ask, parts)])
+        starts = range(0, len(images), AT_ONCE)
+        parts = (images[start : start + AT_ONCE] for start in starts)
+        return np.concatenate([session.run(None, {"pixels": x})[0] for x in parts])
 
     return compute
 

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,3 +155,34 @@ def test_a_partial_table_of_another_size_is_made_anew(prepared: Prepared) -> Non
     partial = prepared.folder / f".features_{features.NAME}_{features.VERSION}.npy"
     np.save(partial, np.zeros((COUNT + 1, 3), np.float16))
     assert features.extract(prepared, SMALL).shape == (COUNT, features.FEATURES)
+
+
+def test_batches_are_computed_at_once_and_come_in_their_order(
+    prepared: Prepared,
+) -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def compute(pixels: np.ndarray) -> np.ndarray:
+        both.wait()  # for ever, if batches came one after another
+        return pixels.reshape(len(pixels), -1)[:, :5].astype(np.float16)
+
+    network = features.FeatureNetwork("at_once", 5, 19, compute, workers=2)
+    rows: list[int] = []
+    table = features.extract(
+        prepared, SMALL, lambda new, _: rows.extend(new.tolist()), network=network
+    )
+    expected = prepared.pixels.reshape(COUNT, -1)[:, :5]
+    np.testing.assert_array_equal(table, expected)
+    assert rows == np.random.default_rng(0).permutation(COUNT).tolist()
+
+
+def test_what_fails_in_a_batch_is_raised_and_no_thread_is_left(
+    prepared: Prepared,
+) -> None:
+    def fail(pixels: np.ndarray) -> np.ndarray:
+        raise OSError(5, "Input/output error")
+
+    network = features.FeatureNetwork("failing", 5, 19, fail, workers=2)
+    with pytest.raises(OSError, match="Input/output"):
+        features.extract(prepared, SMALL, network=network)
+    assert not [t for t in threading.enumerate() if t.name.startswith("features")]

@@ -40,7 +40,7 @@ def test_a_gpu_is_asked_by_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("ONNX Runtime computes on the processor alone")
 
     monkeypatch.setattr(features, "_gpu_there", lambda: True)
-    monkeypatch.setattr(features, "instant_features", refused)
+    monkeypatch.setattr(instant_onnx, "instant_features", refused)
     features._compiled.cache_clear()
     preprocessing = Preprocessing(28)
     blank = np.zeros((2, *preprocessing.shape), np.uint8)
