@@ -37,10 +37,8 @@ def submit(model: Run, folder: Path, table: str = "") -> Run:
         table: Path of the table in the folder that names them; "" for all images.
 
     Raises:
-        RunError: The run has no model, or gives several findings, or the workspace
-            cannot be written.
+        RunError: The run has no model, or the workspace cannot be written.
     """
-    model.check_single_label()
     model.model_facts  # noqa: B018 (raises where there is no model)
     root = model.folder.parent.parent
     with speaking(SOURCE):  # It is kept for all sessions.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medmodel.batch import outlines, table
+from medmodel.batch import findings, outlines, table
 from medmodel.runs.run import Run
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ def described(batch: Run, model: Run | None) -> pd.DataFrame:
         model: The model's run; None where it is gone.
 
     Returns:
-        As `outlines.described` where the model outlines, else as `table.described`.
+        As `outlines.described` where the model outlines, as `findings.described` where
+        it gives several findings, else as `table.described`.
 
     Raises:
         RunError: The table is damaged.
@@ -28,4 +29,6 @@ def described(batch: Run, model: Run | None) -> pd.DataFrame:
     rows = table.read(batch)
     if batch.config.segments:
         return outlines.described(rows)
+    if batch.config.multi_label:
+        return findings.described(rows, model)
     return table.described(rows, model)

@@ -55,8 +55,10 @@ def work(batch: Run, reporter: StatusWriter) -> RunStatus:
     reporter.update(device=device, epochs=0)
     reporter.progress("checking", 0, 0)
     folder = safe_folder(batch.config.dataset)
-    # Classes of pixels are none that a folder of images may be called after.
-    classes = [] if model.config.segments else model.model_facts.class_names
+    # Classes of pixels are none that a folder of images may be called after, and one
+    # word says not which of several findings an image has.
+    named = model.config.metric == "accuracy"
+    classes = model.model_facts.class_names if named else []
     images = list_images(folder, classes, jobs.batch_request(batch).table)
     workspace = batch.folder.parent.parent
     reporter.follow(batch_plan(batch.config, len(images), workspace))

@@ -30,9 +30,9 @@ def show_form(choice: DeltaGenerator) -> None:
         choice: Where the model is chosen.
     """
     with choice:
-        model = pick_model("batch", widest=58, segmentations=True)
+        model = pick_model("batch", widest=58, segmentations=True, multi_label=True)
     if model is None:
-        if not any_model(segmentations=True):
+        if not any_model(segmentations=True, multi_label=True):
             widgets.empty_state(
                 _("No model yet. When one is trained, it can be asked about a folder."),
                 widgets.TRAIN,

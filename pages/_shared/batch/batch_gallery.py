@@ -24,6 +24,12 @@ from pages._shared.common.legible import legible
 from pages._shared.common.thumbnails import SIDE, small_images_of
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
+from pages._shared.multi_label.batch_view import (
+    choose_by_finding,
+    finding_alt,
+    finding_words,
+)
+from pages._shared.multi_label.diagnosis_view import show_findings_of
 from pages._shared.prediction.cases import dataset_case
 from pages._shared.prediction.ood_view import may_show_answer
 from pages._shared.prediction.prediction_cache import ask
@@ -45,8 +51,8 @@ def show_gallery(batch: Run, model: Run | None, rows: pd.DataFrame) -> None:
         model: The run whose model was asked; None where it is gone.
         rows: As from `results.described`.
     """
-    choose = choose_outlined if batch.config.segments else _chosen
-    images = choose(batch, rows)
+    choose = {"dice": choose_outlined, "auc": choose_by_finding}
+    images = choose.get(batch.config.metric, _chosen)(batch, rows)
     shown = f"batch-shown-{batch.id}"
     count = st.session_state.setdefault(shown, AT_ONCE)
     st.markdown(ngettext("**{count:,} image**", "**{count:,} images**", len(images)))
@@ -92,7 +98,11 @@ def _show_tiles(batch: Run, model: Run | None, rows: pd.DataFrame) -> None:
         thumbnails = outlined_images(batch, model, rows)
     else:
         thumbnails = small_images_of(batch.config.dataset, list(rows["path"]))
-    say, describe = (outline_words, outline_alt) if outlines else (tile_words, _alt)
+    say, describe = {
+        "dice": (outline_words, outline_alt),
+        "auc": (finding_words, finding_alt),
+        "accuracy": (tile_words, _alt),
+    }[batch.config.metric]
     with st.container(horizontal=True, gap="small"):
         tiles = zip(rows.iterrows(), thumbnails, strict=True)
         for number, ((_at, row), thumbnail) in enumerate(tiles, 1):
@@ -148,6 +158,9 @@ def _look_closer(batch: Run, model: Run | None, row: Any) -> None:
         folder = safe_folder(batch.config.dataset)
         preprocessing = model.model_facts.preprocessing
         case = dataset_case(folder, row.path, row.label, preprocessing)
+        if batch.config.multi_label:
+            show_findings_of(model, [case])
+            return
         with st.spinner(_("Asking the model …")):
             (answer,) = ask(model, [case])
         if not may_show_answer(answer):

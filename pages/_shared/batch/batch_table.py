@@ -10,7 +10,13 @@ import streamlit as st
 from medmodel.batch import results, table
 from medmodel.runs.run import Run
 
-_OF_MODEL = ("predictions.csv", "calibration.json", "thresholds.json", "best.keras")
+_OF_MODEL = (
+    "predictions.csv",
+    "findings.csv",
+    "calibration.json",
+    "thresholds.json",
+    "best.keras",
+)
 
 
 def described(batch: Run, model: Run | None) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.external_validation_view import show_progress
+from pages._shared.multi_label.batch_view import show_flagged_findings
 from pages._shared.training.queue_view import place_sentence
 
 _PARQUET = "application/vnd.apache.parquet"
@@ -127,6 +128,11 @@ def _show_results(
     if model is None and not outlines:
         st.warning(
             _(
+                "The model of this batch was deleted: its thresholds and calibration "
+                "are not known, and scores are as the model gave them."
+            )
+            if batch.config.multi_label
+            else _(
                 "The model of this batch was deleted: its thresholds, calibration and "
                 "prediction sets are not known, and scores are as the model gave them."
             ),
@@ -135,6 +141,8 @@ def _show_results(
     _show_counts(rows)
     if outlines:
         show_outlined_classes(rows)
+    elif batch.config.multi_label:
+        show_flagged_findings(rows)
     else:
         _show_classes(rows)
     _show_downloads(batch, rows)

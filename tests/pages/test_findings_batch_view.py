@@ -1,0 +1,59 @@
+"""Batch prediction with a model of several findings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medmodel.batch import jobs, table
+from medmodel.runs import queue
+from medmodel.runs.run import Run
+from medmodel.runs.status import RunStatus
+from pages._shared.multi_label.batch_view import finding_alt, finding_words
+from tests.batch.test_findings import ROWS
+from tests.findings_folder import FINDINGS, draw_findings_folder
+from tests.findings_run import write_findings_run
+from tests.pages.page import open_page, said
+
+
+@pytest.fixture
+def batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(queue, "ensure_worker", lambda store: None)
+    folder = draw_findings_folder(tmp_path / "data" / "findings", images=96)
+    batch = jobs.submit(write_findings_run(folder), folder)
+    table.append(batch.folder / table.FILE, FINDINGS, ROWS)
+    done = replace(batch.status, state=RunStatus.DONE, phase="finished")
+    batch.write_status(done)
+    return batch
+
+
+def test_counts_and_images_by_finding(batch: Run) -> None:
+    app = open_page("results/batch.py", batch=batch.id)
+    assert not app.error and not app.exception
+    counts = app.dataframe[0].value
+    assert dict(zip(*(counts[name] for name in counts), strict=True)) == {
+        "bright": 2,
+        "striped": 1,
+    }
+    words = said(app)
+    assert "An image may have several, or none" in words
+    assert "No finding above its threshold" in words
+    assert "Unlike the training data" in words and "prediction set" not in words
+    app.selectbox(key=f"batch-class-{batch.id}").set_value("striped").run()
+    assert "**1 image**" in said(app)
+
+
+def test_words_of_an_image() -> None:
+    row: dict[str, float] = {
+        "unlike_training": 0,
+        "flagged_a": 1,
+        "flagged_b": 1,
+        "flagged_c": 0,
+    }
+    row |= {"probability_a": 0.6, "probability_b": 0.8, "probability_c": 0.1}
+    assert finding_words(row) == "b 80 %, a 60 %"
+    assert finding_alt(row) == "Image, b 80 %, a 60 %"
+    assert finding_words({**row, "unlike_training": 1}).startswith("**Unlike")
+    assert "a 60 %" not in finding_alt({**row, "unlike_training": 1})
