@@ -230,6 +230,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "sweep.sweep_overhead",
         "a trial of a sweep / the same run alone, from start to end",
     ),
+    "cluster": (
+        "cluster.rows.cluster",
+        "eight trials on two nodes of a Ray cluster / on one; a node is lost",
+    ),
     "export_parity": (
         "export.export_parity",
         "exported models against the run's: largest difference of a probability",
