@@ -277,7 +277,7 @@ class LiveRun {
     // What went wrong stands in a box of its own.
     if (s.state === "failed" || s.state === "interrupted") return "";
     const part = s.state === "running" && s.parts ? `${fill(this.texts.part, s)} ` : "";
-    if (s.state !== "queued") return part + (s.message ?? "");
+    if (s.state !== "queued" || s.told) return part + (s.message ?? "");
     if (!s.before) return this.texts.no_worker;
     return s.before === 1 ? this.texts.one_before : fill(this.texts.several_before, { runs: s.before });
   }

@@ -20,7 +20,7 @@ from medmodel.core.regular_files import open_regular
 from medmodel.language import translate
 from medmodel.runs import run_index, tables, watched
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status import RunStatus
+from medmodel.runs.status import RunStatus, Status
 
 _STEP_COLUMNS = ("step", "loss", "accuracy")
 _EPOCH_COLUMNS = (
@@ -333,6 +333,8 @@ class Feed:
         values["stopping"] = stopping
         if status.state is RunStatus.QUEUED:
             values["before"] = run_index.runs_before(self.run, self.store)
+            # Other words than its place in the queue, such as those of a cluster.
+            values["told"] = status.message != Status.message
         return self._tell(values)
 
     def _tell(self, values: dict[str, Any]) -> bool:

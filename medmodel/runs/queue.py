@@ -220,16 +220,24 @@ def move(run: Run, places: int | None = None) -> None:
     """
     store = _store_of(run)
     with _queue_lock(store):
-        ids = [other.id for other, _status in waiting(store)]
+        everything = [other for other, _status in waiting(store)]
+        ids = [other.id for other in everything if not _is_rate_test(other)]
         if run.id not in ids:
             raise RunError(_("{title} does not wait any more.", title=run.title))
         place = ids.index(run.id)
         ids.remove(run.id)
         new = 0 if places is None else min(max(place + places, 0), len(ids))
         ids.insert(new, run.id)
-        write_json(store.root / ORDER, ids)
+        # Tests of learning rates stand in no list: they keep their places.
+        rest = iter(ids)
+        order = [o.id if _is_rate_test(o) else next(rest) for o in everything]
+        write_json(store.root / ORDER, order)
     audit.record("move", run=run.id, place=new + 1)
     notify_queue(store)
+
+
+def _is_rate_test(run: Run) -> bool:
+    return run.folder.parent.name == RATE_TESTS
 
 
 def notify_queue(store: RunStore) -> None:
@@ -298,7 +306,9 @@ def dispatcher_lock(store: RunStore) -> Lock:
 
 
 def idle_worker_ready(store: RunStore) -> bool:
-    """Whether a worker waits with everything loaded."""
+    """Whether a worker waits with everything loaded, or runs go to a cluster."""
+    if dispatched(store):
+        return True
     return locked(_idle_lock(store).path) and (store.root / "idle.ready").exists()
 
 

@@ -193,6 +193,13 @@ def test_the_queue_before_a_run_is_counted(workspace: Path) -> None:
     assert [feed_of(r).status["before"] for r in places] == [0, 1, 2]
 
 
+def test_a_run_that_waits_for_a_cluster_says_what_for(workspace: Path) -> None:
+    run = RunStore(workspace).create(config_for("instant", "/data/lungs"))
+    assert not feed_of(run).status["told"]
+    run.write_status(replace(run.status, message="Sent to the cluster."))
+    assert feed_of(run).status["told"]
+
+
 def test_a_status_that_only_grew_older_is_no_news(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

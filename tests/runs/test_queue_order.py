@@ -7,7 +7,7 @@ import pytest
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
 from medmodel.runs import queue, run_index
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import RATE_TESTS, Run, RunStore
 
 
 @pytest.fixture
@@ -33,6 +33,15 @@ def test_oldest_first_until_somebody_moves_one(runs: list[Run]) -> None:
     for places, at in ((-9, 0), (9, 2)):
         queue.move(runs[1], places)
         assert order().index(second) == at
+
+
+def test_a_rate_test_keeps_its_place_while_others_pass_it(runs: list[Run]) -> None:
+    test = RunStore(place=RATE_TESTS).create(TrainConfig("/data"))
+    first, second, third = (run.id for run in runs)
+    test.folder.rename(between := test.folder.with_name(f"{first}x"))
+    assert order() == [first, between.name, second, third]
+    queue.move(runs[1], -1)  # one press on Up, one place in the list that is shown
+    assert order() == [second, between.name, first, third]
 
 
 def test_what_comes_later_waits_behind(runs: list[Run]) -> None:

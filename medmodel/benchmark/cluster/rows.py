@@ -98,7 +98,7 @@ def seconds_lost(ray: LocalCluster, dispatcher: Dispatcher) -> float:
 
 
 def _sweep_seconds(dispatcher: Dispatcher) -> float:
-    rates = Dimension(tuple(10.0**-power for power in range(1, TRIALS + 1)))
+    rates = Dimension(tuple(number / 1000 for number in range(1, TRIALS + 1)))
     base = waiting_config(TRIAL_SECONDS)
     config = SweepConfig(base, {"learning_rate": rates}, TRIALS, prune=False)
     driver = Driver(make_sweep(config), dispatcher.store)

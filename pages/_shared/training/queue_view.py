@@ -19,6 +19,7 @@ from medmodel.runs import queue, run_index
 from medmodel.runs.queue_plan import WaitingRun, queue_plan
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
+from medmodel.runs.status import Status
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import duration, plain
@@ -130,6 +131,9 @@ def _show_waiting(waiting: WaitingRun, place: int, count: int) -> None:
 
 
 def _when(waiting: WaitingRun) -> str:
+    said = waiting.entry.status.message
+    if said != Status.message:  # why a cluster has not begun
+        return translate(said)
     if waiting.seconds is None:
         return _("When it starts is not known yet.")
     if waiting.seconds < 1:
