@@ -26,6 +26,7 @@ from medmodel.data.prepared import write_at
 from medmodel.evaluation.ood.traits import ImageTraits, image_traits
 from medmodel.imaging import images
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
+from medmodel.imaging.measurement.pixel_spacing import pixel_size_of
 from medmodel.language import _
 
 BLOCK = 256
@@ -47,7 +48,8 @@ class ImageFacts:
         frames: How many there are.
         height: Of the image as it is shown, in pixels.
         width: Likewise.
-        scan: Whether it is DICOM or NIfTI, which may say how large a pixel is.
+        pixel_size: Height and width of a pixel in mm and who says so, see
+            `spacing.Source`; None where that was not asked or the file does not say.
     """
 
     path: str
@@ -59,7 +61,7 @@ class ImageFacts:
     frames: int = 1
     height: int = 0
     width: int = 0
-    scan: bool = False
+    pixel_size: tuple[float, float, str] | None = None
 
     @property
     def traits(self) -> ImageTraits:
@@ -89,6 +91,7 @@ def decoded_blocks(
     preprocessing: Preprocessing,
     scratch: Path,
     job: Job,
+    measured: bool = False,
 ) -> Iterator[Block]:
     """Decodes the images of a batch; the next block while the caller works on one.
 
@@ -98,6 +101,7 @@ def decoded_blocks(
         preprocessing: The model's.
         scratch: Folder for the two files of pixels, which are removed in the end.
         job: Asked whether to go on.
+        measured: Whether the size of a pixel is wanted, too.
 
     Raises:
         Cancelled: By the job.
@@ -107,7 +111,8 @@ def decoded_blocks(
     places = [scratch / f"pixels-{n}.part" for n in range(2)]
 
     def decode(at: int) -> Block:
-        return _decode_block(blocks[at], folder, preprocessing, places[at % 2], job)
+        place = places[at % 2]
+        return _decode_block(blocks[at], folder, preprocessing, place, job, measured)
 
     with ThreadPoolExecutor(1) as ahead:
         try:
@@ -130,6 +135,7 @@ def _decode_block(
     preprocessing: Preprocessing,
     place: Path,
     job: Job,
+    measured: bool,
 ) -> Block:
     shape = (len(block), *preprocessing.shape)
     set_irregular_aside(place)
@@ -147,6 +153,7 @@ def _decode_block(
         str(folder),
         str(place),
         asdict(preprocessing),
+        measured,
         cancelled=job.cancelled,
         few=0,
     )
@@ -161,7 +168,11 @@ def _decode_block(
 
 
 def decode_chunk(
-    rows: list[tuple[int, str]], folder: str, place: str, preprocessing: dict[str, Any]
+    rows: list[tuple[int, str]],
+    folder: str,
+    place: str,
+    preprocessing: dict[str, Any],
+    measured: bool = False,
 ) -> list[dict[str, Any]]:
     """Writes some images to their places in a block's file; runs in the pool.
 
@@ -170,6 +181,7 @@ def decode_chunk(
         folder: Where they lie.
         place: The block's file.
         preprocessing: Fields of `Preprocessing`.
+        measured: As for `decoded_blocks`.
 
     Returns:
         Fields of `ImageFacts` of each.
@@ -179,7 +191,7 @@ def decode_chunk(
     with Path(place).open("r+b", buffering=0) as file:
         for position, path in rows:
             try:
-                fact, pixels = _read(Path(folder), path, wanted)
+                fact, pixels = _read(Path(folder), path, wanted, measured)
             except ImageError as error:
                 facts.append({"path": path, "problem": str(error)})
                 continue
@@ -198,7 +210,7 @@ def decode_chunk(
 
 
 def _read(
-    folder: Path, path: str, wanted: Preprocessing
+    folder: Path, path: str, wanted: Preprocessing, measured: bool
 ) -> tuple[ImageFacts, images.Pixels]:
     """One image as the model sees it, with the frame that Diagnose takes.
 
@@ -221,6 +233,8 @@ def _read(
     traits = image_traits(chosen.pixels)
     # A scan's digest is that of how it opens by itself, as in an index.
     told = usual if usual.format in _SCANS else chosen
+    shape = chosen.pixels.shape[0], chosen.pixels.shape[1]
+    scan = usual.format in _SCANS  # which alone say how large a pixel is
     fact = ImageFacts(
         path=path,
         digest=images.pixel_digest(told.pixels),
@@ -228,9 +242,11 @@ def _read(
         colour=traits.colour,
         frame=_frame(chosen, options),
         frames=chosen.frames,
-        height=chosen.pixels.shape[0],
-        width=chosen.pixels.shape[1],
-        scan=usual.format in _SCANS,
+        height=shape[0],
+        width=shape[1],
+        pixel_size=pixel_size_of(content, name, shape, options)
+        if measured and scan
+        else None,
     )
     return fact, images.prepare_image(chosen.pixels, wanted)
 

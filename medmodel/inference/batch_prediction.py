@@ -106,7 +106,9 @@ def predict_images(
     done, total = len(images) - len(left), len(images)
     job.progress("predicting", done, total)
     preprocessing = loaded.facts.preprocessing
-    blocks = decoded_blocks(left, folder, preprocessing, path.parent, job)
+    blocks = decoded_blocks(
+        left, folder, preprocessing, path.parent, job, measured=outlining
+    )
     # Beside the decoders, which use all cores, a block's distances take several times
     # the processor time where BLAS's threads wait for each other.
     with one_thread():
@@ -114,8 +116,7 @@ def predict_images(
             job.check()
             rows, scores = _answer(loaded, block, digests)
             if outlining:
-                facts = loaded.facts
-                batch_outlines.append(path, folder, facts, block.facts, rows, scores)
+                batch_outlines.append(path, loaded.facts, block.facts, rows, scores)
             else:
                 table.append(path, classes, _scored(rows, scores))
             done += len(block.images)

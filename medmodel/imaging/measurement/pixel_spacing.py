@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from medmodel.core import samples
 from medmodel.imaging.decoded_image import DecodeOptions
-from medmodel.imaging.measurement.measuring import Measured, measure
+from medmodel.imaging.measurement.measuring import Measured, measure, read
 from medmodel.imaging.measurement.shapes import Shape
+from medmodel.imaging.measurement.spacing import Source
 from medmodel.imaging.untrusted import DataFile
 
 
@@ -56,10 +57,39 @@ def pixel_measures(
         axis = part.kind if part and part.kind != "frame" else "axial"
         options = DecodeOptions("auto", part.number if part else -1, axis)
     height, width = shape
-    x, y = width / 2, height / 2
-    lines = [
+    across, down = measure(source, name, options, _lines(shape), (width, height))
+    return across, down
+
+
+def _lines(shape: tuple[int, int]) -> list[Shape]:
+    x, y = shape[1] / 2, shape[0] / 2
+    return [
         Shape("line", ((x, y), (x + 1, y))),
         Shape("line", ((x, y), (x, y + 1))),
     ]
-    across, down = measure(source, name, options, lines, (width, height))
-    return across, down
+
+
+def pixel_size_of(
+    data: bytes, name: str, shape: tuple[int, int], options: DecodeOptions
+) -> tuple[float, float, Source] | None:
+    """Height and width of a pixel in mm, and who says so; in a process of the pool.
+
+    Args:
+        data: The file.
+        name: What to call it in messages.
+        shape: Height and width of the image as it is shown, in pixels.
+        options: With which it was decoded.
+
+    Returns:
+        None where the file does not say.
+
+    Raises:
+        ImageError: It cannot be read.
+    """
+    lines = [[line.kind, line.points] for line in _lines(shape)]
+    size = (shape[1], shape[0])
+    answer = read(data, name, None, options._asdict(), lines, size, None)
+    across, down = answer["measured"]
+    if not across["in_mm"]:
+        return None
+    return down["length"], across["length"], across["source"]
