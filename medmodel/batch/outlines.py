@@ -23,7 +23,7 @@ from medmodel.batch.table import (
 )
 from medmodel.core.storage import append_rows
 from medmodel.imaging.mask_values import Mask
-from medmodel.imaging.measurement.mask_regions import mask_regions
+from medmodel.imaging.measurement.mask_regions import mask_regions, region_count
 from medmodel.imaging.measurement.shapes import PixelSize
 from medmodel.language import N_
 
@@ -99,16 +99,13 @@ def class_outline(area: np.ndarray, scale: PixelScale | None) -> ClassOutline:
         area: Boolean (height, width).
         scale: Of the image's pixels.
     """
-    from scipy.ndimage import label
-
     pixels = int(np.count_nonzero(area))
     if not pixels:
         return ClassOutline()
-    regions = int(label(area, np.ones((3, 3), bool))[1])
     (largest,) = mask_regions(area, 1)
     return ClassOutline(
         pixels,
-        regions,
+        region_count(area),
         largest.diameters(PixelSize(1.0, 1.0))[0],
         largest.diameters(scale.size)[0] if scale else None,
     )

@@ -43,6 +43,12 @@ def draw_contours(
     return drawn
 
 
+def rgb(colour: str) -> Colour:
+    """A colour that is given as `#0072B2`."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return red, green, blue
+
+
 def _border(area: Area) -> Area:
     """The pixels inside an area that are near to its outside."""
     from scipy.ndimage import binary_erosion

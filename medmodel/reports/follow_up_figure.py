@@ -105,6 +105,34 @@ def probability_figure(
     return drawing
 
 
+def series_figure(
+    days: Sequence[date],
+    values: Sequence[float | None],
+    title: str,
+    repeatability: float = 0.0,
+) -> Figure:
+    """A size over time, with the error of measuring.
+
+    Args:
+        days: In ascending order.
+        values: At each of them; None: left out.
+        title: Of the axis, with the unit.
+        repeatability: Half of the error bars, as a share of a value; 0 for none.
+    """
+    shown = [(d, v) for d, v in zip(days, values, strict=True) if v is not None]
+    drawing = _over_time()
+    error = [repeatability * value for _day, value in shown]
+    drawing.add_scatter(
+        x=[day for day, _value in shown],
+        y=[value for _day, value in shown],
+        error_y={"type": "data", "array": error, "visible": bool(repeatability)},
+        **{**line(_COLOUR), "mode": "lines+markers"},
+        hovertemplate="%{x}: %{y:.1f}<extra></extra>",
+    )
+    drawing.update_yaxes(title=title, rangemode="tozero")
+    return drawing
+
+
 def size_figure(visits: Sequence[Visit], repeatability: float) -> Figure:
     """A lesion's diameter over time with the error of measuring.
 
@@ -112,15 +140,5 @@ def size_figure(visits: Sequence[Visit], repeatability: float) -> Figure:
         visits: As from `time_line.size_visits`.
         repeatability: As a share of the diameter.
     """
-    measured = [visit for visit in visits if visit.total is not None]
-    sizes = [float(visit.total or 0.0) for visit in measured]
-    drawing = _over_time()
-    drawing.add_scatter(
-        x=[visit.day for visit in measured],
-        y=sizes,
-        error_y={"type": "data", "array": [repeatability * size for size in sizes]},
-        **{**line(_COLOUR), "mode": "lines+markers"},
-        hovertemplate="%{x}: %{y:.1f} mm<extra></extra>",
-    )
-    drawing.update_yaxes(title=_("Size in mm"), rangemode="tozero")
-    return drawing
+    days, sizes = [v.day for v in visits], [v.total for v in visits]
+    return series_figure(days, sizes, _("Size in mm"), repeatability)

@@ -118,6 +118,6 @@ def test_the_last_sentence_names_what_it_counts_from(
 def test_a_volume_that_halves_is_not_said_to_double() -> None:
     shrinking, growing = visits_of(20.0, 10.0)[-1], visits_of(10.0, 20.0)[-1]
     # A third of a month's 31 days: volume goes as the third power.
-    assert doubling_words(shrinking) == "halves in 10"
-    assert doubling_words(growing) == "10"
-    assert doubling_words(visits_of(10.0, 10.0)[-1]) == "–"
+    assert doubling_words(shrinking.doubling_days) == "halves in 10"
+    assert doubling_words(growing.doubling_days) == "10"
+    assert doubling_words(visits_of(10.0, 10.0)[-1].doubling_days) == "–"

@@ -114,7 +114,7 @@ def assess(
     for at, (day, total) in enumerate(zip(days, sums, strict=True)):
         earlier = [s for s in sums[:at] if s is not None]
         lowest = min(earlier) if earlier else None
-        change = _share(total, sums[0]) if at else None
+        change = change_of(total, sums[0]) if at else None
         rise = None if total is None or lowest is None else total - lowest
         within = bool(
             at
@@ -127,13 +127,13 @@ def assess(
                 day=day,
                 total=total,
                 change=change,
-                change_from_lowest=_share(total, lowest),
+                change_from_lowest=change_of(total, lowest),
                 rise=rise,
                 category=_category(
                     lesions, at, sums, new[at], [v.category for v in visits]
                 ),
                 within_error=within,
-                doubling_days=_doubling_days(days, sums, at),
+                doubling_days=doubling_days(days, sums, at),
                 new_lesion=new[at],
             )
         )
@@ -171,7 +171,8 @@ def _total(lesions: Sequence[Lesion], at: int) -> float | None:
     return math.fsum(measured) if len(measured) == len(lesions) else None
 
 
-def _share(total: float | None, reference: float | None) -> float | None:
+def change_of(total: float | None, reference: float | None) -> float | None:
+    """A change as a share of where it began; None where that is 0, or not known."""
     if total is None or not reference:
         return None
     return (total - reference) / reference
@@ -221,10 +222,19 @@ def _is_gone(lesion: Lesion, at: int) -> bool:
     return diameter < NODE_IS_NORMAL if lesion.is_node else diameter == 0
 
 
-def _doubling_days(
+def doubling_days(
     days: Sequence[date], sums: Sequence[float | None], at: int
 ) -> float | None:
-    """Volume goes as the third power of a diameter."""
+    """Days in which a volume doubles, which goes as the third power of a diameter.
+
+    Args:
+        days: In ascending order.
+        sums: Of diameters at each; None where it is not known.
+        at: Of which date; the pace is that since the one before with a sum.
+
+    Returns:
+        Negative where it halves; None where it does not change or is not known.
+    """
     before = next((k for k in range(at - 1, -1, -1) if sums[k] is not None), None)
     total = sums[at]
     if before is None or not total or not sums[before]:

@@ -68,6 +68,17 @@ def mask_regions(mask: Area, most: int = 20) -> list[MaskRegion]:
     return regions
 
 
+def region_count(mask: Area) -> int:
+    """How many connected regions a mask has, counted as in `mask_regions`.
+
+    Args:
+        mask: (height, width).
+    """
+    from scipy.ndimage import label
+
+    return int(label(mask, np.ones((3, 3), bool))[1])
+
+
 def _region(area: Area, offset: Points, pixels: int) -> MaskRegion:
     loops = [loop + offset for loop in contours(area)]
     outer = loops[0]

@@ -20,7 +20,7 @@ from medmodel.imaging.images import png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image
 from medmodel.language import _, translate
 from medmodel.reports import plots
-from medmodel.reports.contours import draw_contours
+from medmodel.reports.contours import draw_contours, rgb
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
 from pages._shared.common.legible import legible
@@ -124,13 +124,8 @@ def _small_image(
     areas = [(np.zeros(pixels.shape[:2], bool), (0, 0, 0))]
     if place is not None:
         mask = masks.read(batch, *place)
-        areas = [(mask == value, _rgb(colour)) for value, colour in values]
+        areas = [(mask == value, rgb(colour)) for value, colour in values]
     return png_bytes(plots.framed(draw_contours(pixels, areas, 2 * SIDE)))
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return red, green, blue
 
 
 def outline_words(row: Any) -> str:

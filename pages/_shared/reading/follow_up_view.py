@@ -221,10 +221,10 @@ def visits_table(visits: Sequence[Visit]) -> pd.DataFrame:
             {
                 _("Date"): format_date(visit.day),
                 _("Sum in mm"): _number(visit.total, ".1f"),
-                _("From baseline"): _percent(visit.change),
-                _("From the smallest sum"): _percent(visit.change_from_lowest),
+                _("From baseline"): percent(visit.change),
+                _("From the smallest sum"): percent(visit.change_from_lowest),
                 _("Within the error"): _("yes") if visit.within_error else "",
-                _("Volume doubles in days"): doubling_words(visit),
+                _("Volume doubles in days"): doubling_words(visit.doubling_days),
                 _("Target lesions"): _(visit.category.value),
             }
             for visit in visits
@@ -232,9 +232,8 @@ def visits_table(visits: Sequence[Visit]) -> pd.DataFrame:
     )
 
 
-def doubling_words(visit: Visit) -> str:
+def doubling_words(days: float | None) -> str:
     """In how many days the volume doubles, or that it halves."""
-    days = visit.doubling_days
     if days is None:
         return "–"
     return f"{days:.0f}" if days > 0 else _("halves in {days:.0f}", days=-days)
@@ -244,5 +243,6 @@ def _number(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """A change as people read it; a dash where it is not known."""
     return "–" if share is None else f"{100 * share:+.0f} %"

@@ -46,6 +46,7 @@ from pages._shared.prediction.prediction_view import show_original
 from pages._shared.prediction.uploaded_files import uploaded_files
 from pages._shared.reading.follow_up_view import doubling_words
 from pages._shared.reading.kept_values import keep_value
+from pages._shared.reading.outline_time_line import show_outline_time_line
 from pages._shared.reading.time_line_checks import provenance, show_checks
 
 PAGE = "follow_up"
@@ -77,9 +78,9 @@ class DatedImage:
 def show_time_line() -> None:
     """Images, their dates and sizes, and what follows; kept while the session lasts."""
     with errors_shown():
-        run = pick_model(PAGE)
+        run = pick_model(PAGE, segmentations=True)
         if run is None:
-            if not any_model():
+            if not any_model(segmentations=True):
                 widgets.empty_state(
                     _("No model yet. When one is trained, it can follow images."),
                     widgets.TRAIN,
@@ -129,11 +130,15 @@ def _show_cases(run: Run, cases: Sequence[Case]) -> None:
     if len(dated) < 2:
         st.info(_("Give two images a date at least; the earliest is the baseline."))
         return
-    days = [_day(case) for case in dated]
+    days = [day for case in dated if (day := _day(case))]
     if len(set(days)) < len(days):
         raise DataError(
             _("Two images have the same date: a time line has one for each date.")
         )
+    if run.config.segments:
+        ordered = sorted(zip(days, dated, strict=True), key=lambda pair: pair[0])
+        show_outline_time_line(run, [(day, case, _size(case)) for day, case in ordered])
+        return
     answers = ask(run, dated)
     images = [
         DatedImage(day, _size(case), answer)
@@ -420,7 +425,7 @@ def time_line_table(
                 _("Size since baseline"): "–"
                 if visit.change is None
                 else f"{100 * visit.change:+.0f} %",
-                _("Volume doubles in days"): doubling_words(visit),
+                _("Volume doubles in days"): doubling_words(visit.doubling_days),
                 _("Size within the error"): _("yes") if visit.within_error else "",
             }
         )
