@@ -204,7 +204,8 @@ def described(table: pd.DataFrame, model: Run | None) -> pd.DataFrame:
 
     Returns:
         Further columns: `predicted`; `score` of that class and `margin` between the
-        two highest, after calibration where the model is calibrated; `label_score`;
+        two highest, after calibration where the model is calibrated, and whether they
+        are `tied`: equal, and no threshold decides; `label_score`;
         `calibrated_<class>` where it is; `in_set_<class>` where the run has validation
         images, `flagged_<class>` where decision thresholds were chosen. Of images that
         could not be read they are empty.
@@ -228,7 +229,7 @@ def described(table: pd.DataFrame, model: Run | None) -> pd.DataFrame:
     columns |= _flags(raw, answered, classes, model)
     ranked = np.sort(shown, axis=1)[:, ::-1] if len(classes) else np.empty((0, 0))
     predicted = np.full(len(table), "", object)
-    score, margin, of_label = (np.full(len(table), np.nan) for _n in range(3))
+    score, margin, of_label, tied = (np.full(len(table), np.nan) for _n in range(4))
     if answered.any():
         threshold = decision_threshold(model) if model else None
         first = predicted_positions(raw[answered], classes, threshold)
@@ -236,12 +237,14 @@ def described(table: pd.DataFrame, model: Run | None) -> pd.DataFrame:
         score[answered] = shown[np.flatnonzero(answered), first]
         second = ranked[answered, 1] if len(classes) > 1 else 0.0
         margin[answered] = ranked[answered, 0] - second
+        tied[answered] = (margin[answered] == 0) & (threshold is None)
     for position, name in enumerate(classes):
         rows = answered & (table["label"] == name).to_numpy()
         of_label[rows] = shown[rows, position]
     columns = {
         "predicted": predicted,
         "score": score,
+        "tied": tied,
         "margin": margin,
         "label_score": of_label,
         **columns,
@@ -344,7 +347,9 @@ def exported(table: pd.DataFrame) -> pd.DataFrame:
     rows["frame"] = (rows["frame"] + 1).astype("Int64")
     rows["frames"] = rows["frames"].astype("Int64")
     for name in map(str, rows):
-        if name == "unlike_training" or name.startswith(("in_set_", "flagged_")):
+        if name in ("unlike_training", "tied") or name.startswith(
+            ("in_set_", "flagged_")
+        ):
             rows[name] = rows[name].astype("boolean")
         elif name.startswith(("pixels_", "regions_")):
             rows[name] = rows[name].astype("Int64")

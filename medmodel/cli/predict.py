@@ -130,6 +130,7 @@ def _image_values(answer: ImageAnswer) -> dict[str, Any]:
         "file": answer.file,
         "error": answer.error or None,
         "predicted": classes[prediction.predicted] if prediction and shown else None,
+        "tied": prediction.tied if prediction and shown else [],
         "probabilities": by_class,
         "unlike_training": answer.unlike_training,
         "withheld": answer.withheld or None,
@@ -141,6 +142,7 @@ def _image_values(answer: ImageAnswer) -> dict[str, Any]:
 
 def _say_answer(answer: ImageAnswer) -> None:
     """The predicted class first, as Diagnose shows it."""
+    from medmodel.reports.case.predicted_class import predicted_sentence
     from medmodel.reports.plots import per_cent
 
     prediction = answer.prediction
@@ -154,6 +156,8 @@ def _say_answer(answer: ImageAnswer) -> None:
     )
     say(f"{answer.file}: {listed}")
     sentences = beside_sentences(answer)
+    if prediction.tied:
+        sentences.insert(0, predicted_sentence(prediction.classes, shares) + ".")
     if prediction.temperature is None:
         sentences.append(_("These probabilities are not calibrated."))
     if prediction.decision:

@@ -64,18 +64,21 @@ def image_table(
     Returns:
         Columns `path, patient, label, choice` as text; `score` of the predicted class,
         `label_score` of the label and `margin` between first and second choice, all in
-        [0, 1]; `position` of the image in `data`. Where a threshold decides, the
+        [0, 1]; `tied` where these are equal and no threshold decides; `position` of the
+        image in `data`. Where a threshold decides, the
         predicted class may have the lower score.
     """
     rows = table.loc[table["split"] == split, ["path", "patient", "label"]]
     highest = np.sort(data.scores, axis=1)[:, ::-1]
     n = np.arange(len(data.truth))
     second = highest[:, 1] if highest.shape[1] > 1 else np.zeros(len(n))
+    margin = highest[:, 0] - second
     return rows.reset_index(drop=True).assign(
         choice=np.array(data.classes, object)[data.predicted],
         score=data.scores[n, data.predicted],
         label_score=data.scores[n, data.truth],
-        margin=highest[:, 0] - second,
+        margin=margin,
+        tied=(margin == 0) & (data.choices is None),
         position=n,
     )
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from medmodel.evaluation.decision.predicted_class import (
     decision_sentence,
+    highest_classes,
     predicted_positions,
 )
 from medmodel.evaluation.ood.results import OodResult
@@ -52,6 +53,14 @@ class Prediction:
         """Position of the predicted class."""
         raw = self.raw[None]
         return int(predicted_positions(raw, self.classes, self.threshold)[0])
+
+    @property
+    def tied(self) -> list[str]:
+        """Classes whose probabilities are highest and equal; none where one is."""
+        if self.threshold is not None:
+            return []
+        names = highest_classes(self.classes, self.calibrated)
+        return names if len(names) > 1 else []
 
     @property
     def decision(self) -> str:

@@ -115,6 +115,11 @@ def predicted_position(row: pd.Series, classes: Sequence[str]) -> int:
     return int(row[score_columns(classes)].to_numpy(float).argmax())
 
 
+def decided_by_threshold(row: pd.Series, classes: Sequence[str]) -> bool:
+    """Whether a threshold told the predicted class of one row, no highest score."""
+    return row.get(PREDICTED) in classes
+
+
 def write_predictions(
     run: Run,
     classes: Sequence[str],

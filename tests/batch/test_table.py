@@ -94,6 +94,7 @@ def test_without_model_there_are_scores_alone(batch: Run) -> None:
     rows = table.described(table.read(batch), None)
     assert list(rows["predicted"]) == ["ill", "ill", "", "well", "ill"]
     assert rows["score"].fillna(0).tolist() == [0.9, 0.6, 0, 0.55, 0.5]
+    assert rows["tied"].fillna(-1).tolist() == [0, 0, -1, 0, 1]
     assert not [
         n
         for n in map(str, rows)

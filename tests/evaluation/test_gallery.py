@@ -1,6 +1,7 @@
 """Images with what the model said: sorted, filtered, marked."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,19 @@ def test_what_the_model_said_of_each(rows: pd.DataFrame) -> None:
     assert np.allclose(rows["margin"], [0.8, 0.4, 0.1])
     assert list(rows["position"]) == list(rows.index) == [0, 1, 2]
     assert list(rows)[:4] == ["path", "patient", "label", "choice"]
-    assert set(list(rows)[4:]) == {"score", "label_score", "margin", "position"}
+    further = {"score", "label_score", "margin", "tied", "position"}
+    assert set(list(rows)[4:]) == further and not rows["tied"].any()
+
+
+def test_equal_scores_are_a_tie_unless_a_threshold_decides() -> None:
+    table = pd.DataFrame(
+        {"path": ["1", "2"], "patient": "", "split": "test", "label": ["a", "b"]}
+    )
+    scores = np.array([[0.5, 0.5], [0.2, 0.8]])
+    data = Predictions(["a", "b"], np.array([0, 1]), scores, None)
+    assert list(image_table(table, data)["tied"]) == [True, False]
+    decided = replace(data, choices=np.array([1, 1]))
+    assert not image_table(table, decided)["tied"].any()
 
 
 def test_scores_of_one_class_from_above_the_lower_end_to_the_upper() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.temperature_scaling import Temperature, store_temperature
+from medmodel.reports.case.predicted_class import predicted_sentence, with_tie
 from medmodel.runs.run import Run
+from medmodel.runs.status import DecisionThreshold
 from pages._shared.prediction import prediction_view
-from pages._shared.prediction.prediction_cache import predicted_sentence
 
 
 def test_scores_before_calibration_are_said_to_be_so(
@@ -42,6 +45,16 @@ def test_scores_before_calibration_are_said_to_be_so(
 def test_a_tie_has_no_predicted_class(scores: list[float], sentence: str) -> None:
     classes = list("abcdef")[: len(scores)]
     assert predicted_sentence(classes, np.array(scores, np.float32)) == sentence
+
+
+def test_a_prediction_knows_its_tie() -> None:
+    even = np.array([0.5, 0.5], np.float32)
+    tie = Prediction(["a", "b"], even)
+    assert tie.tied == ["a", "b"] and not Prediction(["a"], np.ones(1)).tied
+    assert not replace(tie, raw=np.array([0.4, 0.6], np.float32)).tied
+    assert not replace(tie, threshold=DecisionThreshold("b", 0.3)).tied
+    assert with_tie("a 50 %", True) == "a 50 %, tied with another class"
+    assert with_tie("a 60 %", False) == "a 60 %"
 
 
 def test_where_a_threshold_decides_there_is_no_tie() -> None:

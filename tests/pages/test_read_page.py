@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,6 +12,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.clinical.reader_study import load_study, studies
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
+from medmodel.runs.tables import read_predictions, write_predictions
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said
 
@@ -68,6 +70,20 @@ def test_a_whole_study(run: Run) -> None:
     table = app.dataframe[0].value
     assert list(table["Metric"])[:1] == ["Accuracy"]
     assert table["Reader alone"].iloc[0].startswith("0.500")
+
+
+def test_a_tie_of_the_model_is_no_class_that_it_says(run: Run) -> None:
+    table = read_predictions(run)
+    samples = table.drop(columns=["score_dark", "score_light"])
+    tied = np.full((len(table), 2), 0.5)
+    write_predictions(run, ["dark", "light"], samples, tied)
+    app = opened(run)
+    press(app, "Begin")
+    app.radio[0].set_value("dark").run()
+    press(app, "Commit, and show the model")
+    text = said(app)
+    assert "No single predicted class: dark, light (50" in text
+    assert "The model says" not in text
 
 
 def test_to_go_on_and_to_delete(run: Run) -> None:

@@ -34,7 +34,12 @@ from medmodel.evaluation.predictions import Predictions
 from medmodel.language import N_, _
 from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import Run
-from medmodel.runs.tables import PREDICTED, predicted_position, score_columns
+from medmodel.runs.tables import (
+    PREDICTED,
+    decided_by_threshold,
+    predicted_position,
+    score_columns,
+)
 
 READERS, MAJORITY, MODEL = N_("Readers, mean"), N_("Majority"), N_("Model")
 METRICS_OF_CHOICES = ("accuracy", "sensitivity", "specificity")
@@ -220,6 +225,8 @@ def answers_table(run: Run, reading: ReadingRoom) -> pd.DataFrame:
             "true_class": table.loc[path, "label"],
             "model_class": reading.classes[first],
             "model_score": round(score, 4),
+            "model_tied": not decided_by_threshold(row, reading.classes)
+            and bool((row[columns] == score).sum() > 1),
         }
         rows += [
             {

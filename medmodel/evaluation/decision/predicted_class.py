@@ -33,6 +33,22 @@ def predicted_positions(
     return np.where(reached, position, 1 - position)
 
 
+def highest_classes(
+    classes: Sequence[str], scores: NDArray[np.floating], decided: int | None = None
+) -> list[str]:
+    """The predicted class; several where the highest scores are equal.
+
+    Args:
+        classes: Names, `(k,)`.
+        scores: Of each class, in [0, 1], `(k,)`.
+        decided: Position of the predicted class where a threshold decides; None for
+            that of the highest score.
+    """
+    if decided is not None:
+        return [classes[decided]]
+    return [classes[at] for at in np.flatnonzero(scores == scores.max()).tolist()]
+
+
 def calibrated_value(
     threshold: DecisionThreshold, temperature: Temperature | None
 ) -> float:

@@ -64,7 +64,8 @@ class DicomFacts:
     Args:
         model: What the model is called.
         model_hash: SHA-256 of its file, hexadecimal.
-        predicted: The predicted class; "" where it is withheld.
+        predicted: The predicted class; "" where it is withheld, or the highest scores
+            are equal.
         scores: Class -> probability, from 0 to 1.
         shapes: What was measured.
         shown_size: Width and height of the image as it is shown, in pixels.
@@ -72,6 +73,7 @@ class DicomFacts:
         created: Seconds since 1970.
         identified: Whether patient and study are named, and the image is referred to
             as an archive knows it; else all of them stay empty or are made anew.
+        tie: That the highest scores are equal, as a sentence; else "".
     """
 
     model: str
@@ -83,6 +85,7 @@ class DicomFacts:
     text: str
     created: float
     identified: bool = False
+    tie: str = ""
 
 
 def measurement_report(image: Dataset, frame: int, facts: DicomFacts) -> Any:
@@ -138,14 +141,19 @@ def _groups(image: Dataset, frame: int, facts: DicomFacts) -> list[Any]:
         ],
         qualitative_evaluations=_evaluations(facts),
     )
-    if facts.text:
-        answer[0].ContentSequence.append(
-            sr.TextContentItem(
-                name=_code("text", "Reader's text"),
-                value=facts.text,
-                relationship_type=sr.RelationshipTypeValues.CONTAINS,
+    texts = [
+        (_code("tie", "No single predicted class"), facts.tie),
+        (_code("text", "Reader's text"), facts.text),
+    ]
+    for name, value in texts:
+        if value:
+            answer[0].ContentSequence.append(
+                sr.TextContentItem(
+                    name=name,
+                    value=value,
+                    relationship_type=sr.RelationshipTypeValues.CONTAINS,
+                )
             )
-        )
     shapes = [
         _shape_group(image, frames, each, facts.shown_size) for each in facts.shapes
     ]

@@ -11,6 +11,7 @@ from medmodel.batch import table
 from medmodel.data.folders import safe_folder
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
+from medmodel.reports.case.predicted_class import with_tie
 from medmodel.runs.run import Run
 from medmodel.runs.tables import scored_classes
 from pages._shared.batch.outline_gallery import (
@@ -131,6 +132,7 @@ def tile_words(row: Any) -> str:
     if row.unlike_training == 1:
         return "**" + _("Unlike the training data") + "**"
     choice = f"{plain(row.predicted)} {plain(plots.per_cent(row.score))}"
+    choice = with_tie(choice, row.tied == 1)
     if row.label in ("", row.predicted):
         return choice
     return _(

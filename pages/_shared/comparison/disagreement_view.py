@@ -9,8 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.evaluation.comparison import CommonImages, disagreements
+from medmodel.evaluation.decision.predicted_class import highest_classes
+from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _
 from medmodel.reports import plots
+from medmodel.reports.case.predicted_class import with_tie
 from medmodel.runs.run import Run
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.thumbnails import SIDE, small_images
@@ -83,10 +86,15 @@ def _tile(common: CommonImages, i: int, thumbnail: bytes | str) -> None:
         choice = int(model.predicted[i])
         share = plots.per_cent(float(model.scores[i, choice]))
         right = ":material/check:" if choice == model.truth[i] else ":material/close:"
-        lines.append(
-            f"{right} {plain(name)}: **{plain(model.classes[choice])}** {plain(share)}"
-        )
+        words = f"**{plain(model.classes[choice])}** {plain(share)}"
+        lines.append(f"{right} {plain(name)}: {with_tie(words, _tied(model, i))}")
     st.caption("  \n".join(lines))
+
+
+def _tied(model: Predictions, i: int) -> bool:
+    if model.choices is not None:
+        return False
+    return len(highest_classes(model.classes, model.scores[i])) > 1
 
 
 def _look_closer(models: comparison_cache.Models, common: CommonImages, i: int) -> None:
@@ -128,7 +136,7 @@ def _disagreement_table(common: CommonImages, at: Any) -> pd.DataFrame:
     )
     for name, model in common.models.items():
         table[_("{model}: predicted class", model=name)] = [
-            model.classes[model.predicted[i]] for i in at
+            with_tie(model.classes[model.predicted[i]], _tied(model, i)) for i in at
         ]
         table[_("{model}: score", model=name)] = model.scores[at].max(axis=1)
     return table

@@ -12,6 +12,7 @@ from medmodel.evaluation.gallery import ORDERS, ImageFilter
 from medmodel.evaluation.subgroups import ALL, Subgroup
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
+from medmodel.reports.case.predicted_class import with_tie
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.downloads import csv_button
@@ -224,6 +225,7 @@ def _tile(row: Any, thumbnail: bytes | str) -> None:
         st.image(thumbnail, width=SIDE, alt=alt)
     right = row.label == row.choice
     choice = f"{plain(row.choice)} {plain(plots.per_cent(row.score))}"
+    choice = with_tie(choice, row.tied)
     if right:
         st.caption(choice)
     else:

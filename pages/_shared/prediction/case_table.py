@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from medmodel.core import audit
 from medmodel.language import N_, _, translate
+from medmodel.reports.case.predicted_class import with_tie
 from medmodel.reports.plots import per_cent
 from medmodel.reports.spreadsheet import csv_file, harmless
 from pages._shared.common.tables import show_table
@@ -120,7 +121,7 @@ def csv_text(
     writer.writerow([*header, _("problem")])
     for i, answer in enumerate(answers):
         problem = _(UNLIKE) if len(unlike) and unlike[i] else ""
-        case, first = answer.case, classes[answer.first_choice]
+        case, first = answer.case, _choice(answer)
         numbers = [f"{number:.6f}" for number in answer.probabilities]
         texts = map(harmless, [case.name, case.label, first])
         writer.writerow([*texts, *numbers, problem])
@@ -137,6 +138,10 @@ def _ranking(answer: Answer) -> NDArray[np.intp]:
     return np.concatenate([[first], order[order != first]])
 
 
+def _choice(answer: Answer) -> str:
+    return with_tie(answer.classes[answer.first_choice], answer.tied)
+
+
 def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
     classes, cases = answers[0].classes, [answer.case for answer in answers]
     scores = np.stack([answer.probabilities for answer in answers])
@@ -145,7 +150,7 @@ def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
     columns = {
         _("Image"): [case.preview for case in cases],
         _("File"): [case.name for case in cases],
-        _("Predicted class"): [classes[order[i, 0]] for i in rows],
+        _("Predicted class"): [_choice(answer) for answer in answers],
         _("Score"): [per_cent(scores[i, order[i, 0]]) for i in rows],
     }
     if len(classes) > _MOST_COLUMNS:

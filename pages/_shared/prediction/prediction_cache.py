@@ -13,22 +13,23 @@ from numpy.typing import NDArray
 from medmodel.core import audit
 from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.evaluation.decision.predicted_class import decision_sentence
+from medmodel.evaluation.decision.predicted_class import (
+    decision_sentence,
+    highest_classes,
+)
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.imaging.images import Pixels
-from medmodel.language import _, ngettext
+from medmodel.language import _
 from medmodel.predictor import FIRST_CHOICE, ExplainOptions, shared
-from medmodel.reports.plots import per_cent
+from medmodel.reports.case.predicted_class import predicted_sentence
 from medmodel.runs.run import Run
 from pages._shared.prediction.cases import Case, prepared
 
 _MOST_PREDICTIONS, _MOST_HEATMAPS = 4000, 128
 _AT_ONCE = 64
 DEFAULT_OPTIONS = ExplainOptions()
-_NAMED = 5
-"""Classes of a tie that are named."""
 
 
 @dataclass(frozen=True)
@@ -84,40 +85,16 @@ class Answer:
     @property
     def predicted_sentence(self) -> str:
         """The predicted class as a title; a tie is said to be one."""
-        decided = self.first_choice if self.prediction.threshold else None
-        return predicted_sentence(self.classes, self.probabilities, decided)
+        return predicted_sentence(self.classes, self.probabilities, self._decided)
 
+    @property
+    def tied(self) -> bool:
+        """Whether the highest probabilities are equal, and no threshold decides."""
+        return len(highest_classes(self.classes, self.probabilities, self._decided)) > 1
 
-def predicted_sentence(
-    classes: Sequence[str], scores: NDArray[np.floating], decided: int | None = None
-) -> str:
-    """The predicted class as a title; a tie is said to be one.
-
-    Args:
-        classes: Names, `(k,)`.
-        scores: Of each class, in [0, 1], `(k,)`.
-        decided: The predicted class where a threshold decides; None for the one with
-            the highest score.
-    """
-    highest = scores.max() if decided is None else scores[decided]
-    names = [classes[at] for at in np.flatnonzero(scores == highest).tolist()]
-    if decided is not None:
-        names = [classes[decided]]
-    # The sign stays beside its number where a line ends.
-    share = per_cent(float(highest)).replace(" ", "\N{NO-BREAK SPACE}")
-    if len(names) == 1:
-        return _("Predicted class: {name} ({share})", name=names[0], share=share)
-    listed, rest = _(", ").join(names[:_NAMED]), len(names) - _NAMED
-    if rest > 0:
-        listed = ngettext(
-            "{names} and {count:,} more class",
-            "{names} and {count:,} more classes",
-            rest,
-            names=listed,
-        )
-    return _(
-        "No single predicted class: {names} ({share} each)", names=listed, share=share
-    )
+    @property
+    def _decided(self) -> int | None:
+        return self.first_choice if self.prediction.threshold else None
 
 
 def warm(run: Run) -> None:

@@ -89,7 +89,10 @@ class _Made:
         return DicomFacts(
             model=answer.run.title,
             model_hash=file_digest(answer.run.model_path),
-            predicted=answer.classes[answer.first_choice] if self.shown else "",
+            predicted=answer.classes[answer.first_choice]
+            if self.shown and not answer.tied
+            else "",
+            tie=answer.predicted_sentence if self.shown and answer.tied else "",
             scores=dict(scores) if self.shown else {},
             shapes=[
                 ReportedShape(d.name, d.shape.kind, d.shape.points, reported_numbers(m))

@@ -21,12 +21,15 @@ from medmodel.evaluation.clinical.room_results import (
     RoomResults,
     room_results,
 )
+from medmodel.evaluation.decision.predicted_class import highest_classes
 from medmodel.imaging.images import png_bytes, thumbnail
 from medmodel.language import _, ngettext
+from medmodel.language.stored import join_sentences
 from medmodel.reports import plots
+from medmodel.reports.case.predicted_class import predicted_sentence
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
-from medmodel.runs.tables import predicted_position, score_array
+from medmodel.runs.tables import decided_by_threshold, predicted_position, score_array
 from pages._shared.common import run_cache, widgets
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 from pages._shared.presenter import room_view
@@ -193,19 +196,24 @@ def _revealed(run: Run, reading: ReadingRoom, slide: Slide) -> Slide:
     classes, truth = reading.classes, str(row["label"].iloc[0])
     scores = score_array(row, list(classes))[0]
     first = predicted_position(row.iloc[0], classes)
+    says = _(
+        "The model says {name} ({share}).",
+        name=classes[first],
+        share=plots.per_cent(float(scores[first])),
+    )
+    tied = len(highest_classes(classes, scores)) > 1
+    if tied and not decided_by_threshold(row.iloc[0], classes):
+        says = f"{predicted_sentence(classes, scores)}."
     answers = reading.answers[-1]
     counts = Counter(answer.choice for answer in answers)
     right = sum(counts[k] for k, name in enumerate(classes) if name == truth)
+    in_room = _(
+        "Right in the room: {right} of {answers}.", right=right, answers=len(answers)
+    )
     return replace(
         slide,
         title=_("True class: {name}", name=truth),
-        sentence=_(
-            "The model says {name} ({share}). Right in the room: {right} of {answers}.",
-            name=classes[first],
-            share=plots.per_cent(float(scores[first])),
-            right=right,
-            answers=len(answers),
-        ),
+        sentence=join_sentences([says, in_room]),
         bars=_bars(classes, tuple(counts[k] for k in range(len(classes)))),
         notes=(_("The model's score is the one before calibration."),),
     )

@@ -14,10 +14,12 @@ from medmodel.evaluation.clinical.reader_study import (
     read_aided,
     read_alone,
 )
+from medmodel.evaluation.decision.predicted_class import highest_classes
 from medmodel.language import _
 from medmodel.reports import plots
+from medmodel.reports.case.predicted_class import predicted_sentence
 from medmodel.runs.run import Run
-from medmodel.runs.tables import predicted_position, score_array
+from medmodel.runs.tables import decided_by_threshold, predicted_position, score_array
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
 from pages._shared.common.image_view import show_image
@@ -66,20 +68,26 @@ def _show_image(run: Run, study: ReaderStudy, number: int) -> None:
     show_image(pixels_of(case), words, _("The image to be read"))
 
 
-def _model_answer(run: Run, study: ReaderStudy) -> tuple[NDArray[np.float64], int]:
+def _model_answer(
+    run: Run, study: ReaderStudy
+) -> tuple[NDArray[np.float64], int, bool]:
     """Scores of the image, `(classes,)`, and position of its predicted class.
 
-    As Evaluate counts them.
+    As Evaluate counts them; and whether a threshold decided it.
     """
     table = run_cache.predictions(run)
     row = table[table["path"] == study.current]
     first = predicted_position(row.iloc[0], study.classes)
-    return score_array(row, study.classes)[0], first
+    decided = decided_by_threshold(row.iloc[0], study.classes)
+    return score_array(row, study.classes)[0], first, decided
 
 
 def _show_first_choice(
-    study: ReaderStudy, scores: NDArray[np.float64], first: int
+    study: ReaderStudy, scores: NDArray[np.float64], first: int, decided: bool
 ) -> None:
+    if not decided and len(highest_classes(study.classes, scores)) > 1:
+        st.markdown(f"**{plain(predicted_sentence(study.classes, scores))}**")
+        return
     share = plain(plots.per_cent(float(scores[first])))
     name = plain(study.classes[first])
     st.markdown(_("**The model says: {name} ({share})**", name=name, share=share))

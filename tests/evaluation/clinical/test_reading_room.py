@@ -113,11 +113,25 @@ def test_answers_as_a_table_have_no_names(run: Run) -> None:
     table = answers_table(run, reading)
     assert list(table.columns) == [
         *("image", "path", "true_class", "model_class", "model_score"),
-        *("reader", "class", "confidence", "seconds"),
+        *("model_tied", "reader", "class", "confidence", "seconds"),
     ]
     assert len(table) == 7 and list(table["image"]) == [1, 2, 2, 3, 3, 4, 4]
     assert table["class"].iloc[0] != table["true_class"].iloc[0]
     assert (table["class"] == table["true_class"]).sum() == 6
+    assert not table["model_tied"].any()
+
+
+def test_a_tie_of_the_model_stands_in_the_table_unless_a_threshold_decides(
+    run: Run,
+) -> None:
+    reading = read_by(run, {1: {0}}, images=2)
+    table, classes = read_predictions(run), list(reading.classes)
+    samples = table.drop(columns=[f"score_{name}" for name in classes])
+    write_predictions(run, classes, samples, np.full((len(table), 2), 0.5))
+    assert answers_table(run, reading)["model_tied"].all()
+    decided = ["light"] * len(table)
+    write_predictions(run, classes, samples, np.full((len(table), 2), 0.5), decided)
+    assert not answers_table(run, reading)["model_tied"].any()
 
 
 def test_what_nobody_answered_is_left_out(run: Run) -> None:

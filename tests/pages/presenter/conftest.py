@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import streamlit as st
 
+from medmodel.reports.case.predicted_class import predicted_sentence
 from medmodel.runs.run import Run
 from pages._shared.prediction import image_viewer
 from pages._shared.prediction.image_viewer import Layer
-from pages._shared.prediction.prediction_cache import predicted_sentence
 from pages._shared.presenter import diagnose_scene
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run

@@ -144,6 +144,16 @@ def test_highdicom_reads_what_was_measured_and_predicted() -> None:
     assert [s.tracking_identifier for s in shapes] == ["Line 1", "结节", "P", "A"]
 
 
+def test_a_tie_is_said_and_is_no_predicted_class() -> None:
+    sentence = "No single predicted class: normal, pneumonia (50 % each)"
+    tied = replace(FACTS, predicted="", tie=sentence)
+    found = by_name(opened(structured_report(source(), "x.dcm", -1, tied)))
+    assert found["No single predicted class"].TextValue == sentence
+    assert "Predicted class" not in found
+    alone = by_name(opened(structured_report(source(), "x.dcm", -1, FACTS)))
+    assert "No single predicted class" not in alone
+
+
 def test_the_model_is_named_by_its_hash_and_the_text_is_whole() -> None:
     found = by_name(opened(structured_report(source(), "x.dcm", -1, FACTS)))
     assert HASH in found["Algorithm Parameters"].TextValue
