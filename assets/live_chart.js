@@ -480,9 +480,10 @@ class LiveRun {
     const height = (value, v = this.scale(kind) * value) => log ? Math.log10(Math.max(v, 1e-12)) : v; // as an annotation wants it
     const train = last(this.axis === "step" ? this.steps[chart.step] : this.epochs[chart.epoch]);
     const values = [train, last(this.epochs[chart.val])];
-    const near = values[0] != null && values[1] != null && Math.abs(height(values[0]) - height(values[1])) < 0.1 * Math.abs(range[1] - range[0]);
+    const room = el.clientHeight - 82; // pixels of the axis
+    const near = values[0] != null && values[1] != null && Math.abs(height(values[0]) - height(values[1])) * room < 20 * Math.abs(range[1] - range[0]);
     // Not so low that a value reads on from the numbers below the axis.
-    const room = el.clientHeight - 82, above = values.map((value) => value == null ? Infinity : room * (height(value) - range[0]) / (range[1] - range[0] || 1));
+    const above = values.map((value) => value == null ? Infinity : room * (height(value) - range[0]) / (range[1] - range[0] || 1));
     const shifts = values.map((_, i) => near ? ((i === 0) === (values[0] >= values[1]) ? 9 : -9) : 0);
     const lift = (i) => Math.max(0, 8 - (near ? Math.min(...above.map((y, k) => y + shifts[k])) : above[i]));
     const annotations = values.map((value, i) => value == null ? null : {

@@ -82,7 +82,7 @@ if not found:
 else:
     st.subheader(_("Recent runs"), anchor=False)
     for entry in found[:SHOWN]:
-        facts = [f"**{plain(entry.title)}**", _(STATE_TITLES[entry.status.state])]
+        facts = [_(STATE_TITLES[entry.status.state])]
         if entry.val_accuracy is not None:
             accuracy = entry.val_accuracy
             facts.append(_("{accuracy:.3f} accuracy on validation", accuracy=accuracy))
@@ -90,10 +90,15 @@ else:
             facts.append(_("{dice:.3f} Dice on validation", dice=entry.val_dice))
         if entry.val_auc is not None:
             facts.append(_("{auc:.3f} mean AUC on validation", auc=entry.val_auc))
-        st.page_link(
-            widgets.RUNS,
-            label=" · ".join([*facts, ago(entry.status.created)]),
-            query_params={"run": entry.run.id},
-        )
+        # On a phone the facts stand below the name, which alone may be cut.
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.page_link(
+                widgets.RUNS,
+                label=f"**{plain(entry.title)}**",
+                query_params={"run": entry.run.id},
+            )
+            st.markdown(
+                " · ".join([*facts, ago(entry.status.created)]), width="content"
+            )
     if len(found) > SHOWN:
         st.page_link(widgets.RUNS, label=_("All runs"), icon=":material/list:")

@@ -44,3 +44,15 @@ def test_every_choice_has_legible_labels() -> None:
             if not labels.get("format_func", "").startswith("legible("):
                 plain.append(f"{path.relative_to(PAGES)}:{node.lineno}")
     assert calls > 15 and plain == []
+
+
+def test_what_shows_no_markdown_has_plain_labels() -> None:
+    coloured = [
+        f"{path.relative_to(PAGES)}:{node.lineno}"
+        for path in PAGES.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", "") in ("selectbox", "multiselect")
+        and any("legible" in ast.unparse(keyword.value) for keyword in node.keywords)
+    ]
+    assert coloured == []

@@ -10,6 +10,12 @@ from medmodel.benchmark.servers import browser
 
 CHART, TABLE = ".js-plotly-plot", "[data-testid='stDataFrame']"
 PRIMARY = "[data-testid='stBaseButton-primary'] >> nth=0"
+ANSWER = {
+    "answer": "[data-testid='stHtml'] p",
+    "image": "img[alt='The image']",
+    "saliency map": "img[alt*='laid over the image']",
+    "bars": CHART,
+}
 ELEMENTS: dict[str, dict[str, str]] = {
     "a run": {"loss": f"{CHART} >> nth=0", "accuracy": f"{CHART} >> nth=1"},
     "Train": {"Train": PRIMARY},
@@ -20,11 +26,13 @@ ELEMENTS: dict[str, dict[str, str]] = {
         "confusion matrix": CHART,
     },
     "Compare": {"verdict": "[data-testid='stHtml'] p", "intervals": CHART},
-    "Diagnose": {
-        "answer": "[data-testid='stHtml'] p",
-        "image": "img[alt='The image']",
-        "saliency map": "img[alt*='laid over the image']",
-        "bars": CHART,
+    "Compare of segmentations": {"verdict": "[data-testid='stHtml'] p", "p": TABLE},
+    "Diagnose": ANSWER,
+    "Diagnose of several findings": ANSWER,
+    "Review labels": {
+        "image": "[data-testid='stImage'] img",
+        "scores": CHART,
+        "last class": "text=4 · Several nodules",
     },
     "Reader study": {
         "image": "[data-testid='stImage'] img",
@@ -40,9 +48,17 @@ ELEMENTS: dict[str, dict[str, str]] = {
         **{f"count {at + 1}": f"[data-testid='stMetric'] >> nth={at}" for at in (0, 3)},
         "classes": TABLE,
     },
+    "By group": {"verdict": "[data-testid='stAlert']"},
     "Robustness": {"verdict": "text=At strength"},
     "Survival": {"table of outcomes": "[data-testid='stFileUploader']"},
     "Evaluate of a segmentation": {"metrics": TABLE},
+    "Evaluate of several findings": {
+        **{
+            f"metric {at + 1}": f"[data-testid='stMetric'] >> nth={at}" for at in (0, 2)
+        },
+        "findings": TABLE,
+    },
+    "an ensemble": {"members": TABLE},
 }
 """Page -> what it is for, by name: a selector."""
 Box = dict[str, float]

@@ -15,7 +15,12 @@ from medmodel.benchmark.browser.serving import finished_run
 from medmodel.benchmark.servers import Server, serving, temporary_workspace
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
-from medmodel.data.synthetic import ensure_sample_dataset, ensure_segmentation_sample
+from medmodel.data.synthetic import (
+    ensure_findings_sample,
+    ensure_sample_dataset,
+    ensure_segmentation_sample,
+)
+from medmodel.ensembles import members
 from medmodel.evaluation.robustness.corruption_test import (
     corruption_state,
     corruption_task,
@@ -30,8 +35,8 @@ PROJECTOR = {"width": 1280, "height": 720}
 """Pixels of the screen that everything is measured on."""
 PHONE = {"width": 390, "height": 844}
 VIEWS = (
-    *("Images", "Curves", "Calibration", "Operating point", "Robustness"),
-    *("External test", "Survival", "Export"),
+    *("Images", "Curves", "Calibration", "Operating point", "By group"),
+    *("Robustness", "External test", "Survival", "Export"),
 )
 """Parts of Evaluate beside the first one."""
 _WAIT, _LONGEST_SECONDS = 60_000, 600.0
@@ -73,6 +78,7 @@ class Stage:
             "Evaluate": f"evaluate?run={first}",
             **{view: f"evaluate?run={first}&view={view}" for view in VIEWS},
             "Compare": f"compare?runs={both}",
+            "Review labels": f"review?run={first}",
             "Reader study": f"read?run={first}",
             "Follow-up": "follow_up",
             "Images over time": f"follow_up?run={first}",
@@ -106,8 +112,15 @@ def _diagnose(stage: Stage, page: Any) -> None:
     page.locator("img[alt*='laid over the image']").wait_for(timeout=2 * _WAIT)
 
 
+def _diagnose_samples(_stage: Stage, page: Any) -> None:
+    page.get_by_role("button", name="I understand").click(timeout=_WAIT)
+    page.get_by_role("button", name="Try 3 images").click(timeout=_WAIT)
+    page.locator("img[alt*='laid over the image']").wait_for(timeout=2 * _WAIT)
+
+
 _FILLED: dict[str, Callable[[Stage, Any], None]] = {
     "Diagnose": _diagnose,
+    "Diagnose of several findings": _diagnose_samples,
     "Reader study": functools.partial(_press, "Begin"),
     "Follow-up": functools.partial(_press, "Show an example"),
     "Images over time": functools.partial(_press, "Images over time"),
@@ -119,8 +132,9 @@ def staged(everything: bool = False) -> Iterator[Stage]:
     """Serves a workspace in which every page has something to show.
 
     Args:
-        everything: Whether there are a sweep, a batch, a segmentation and a test under
-            corruptions, too, which take minutes.
+        everything: Whether there are a sweep, a batch, an ensemble, segmentations,
+            several findings on an image and a test under corruptions, too, which take
+            minutes.
     """
     with temporary_workspace() as workspace:
         folder = ensure_sample_dataset()
@@ -130,12 +144,12 @@ def staged(everything: bool = False) -> Iterator[Stage]:
             for recipe in ("instant", "compact")
         ]
         runs = tuple(finished_run(config) for config in configs)
-        others = _others(folder, runs[0]) if everything else {}
+        others = _others(folder, *runs) if everything else {}
         with serving(workspace) as server:
             yield Stage(server, folder, runs, others)
 
 
-def _others(folder: Path, run: Run) -> dict[str, str]:
+def _others(folder: Path, run: Run, other: Run) -> dict[str, str]:
     """What takes longer to make, one after the other: page -> its path."""
     corruption_task(run).start()
     _await(lambda: not corruption_state(run).running)
@@ -145,13 +159,26 @@ def _others(folder: Path, run: Run) -> dict[str, str]:
     sizes = {"size": Dimension((28, 32))}
     sweep = start_sweep(SweepConfig(base, sizes, trials=2, prune=False))
     _await(lambda: not sweep.state.running)
-    masks = ensure_segmentation_sample()
-    segments = finished_run(config_for("segmentation", str(masks), epochs=1, size=64))
+    ensemble = members.submit([run, other], RunStore())
+    _await(lambda: not ensemble.status.state.active)
+    masks, table = ensure_segmentation_sample(), ensure_findings_sample()
+    segments, again = (
+        finished_run(
+            config_for("segmentation", str(masks), epochs=1, size=64, replicate=number)
+        )
+        for number in (0, 1)
+    )
+    findings = finished_run(config_for("instant", str(table), epochs=3))
     return {
         "a batch": f"batch?batch={batch.id}",
         "a sweep": f"sweep?sweep={sweep.id}",
         "a segmentation": f"runs?run={segments.id}",
         "Evaluate of a segmentation": f"evaluate?run={segments.id}",
+        "Compare of segmentations": f"compare?runs={segments.id},{again.id}",
+        "an ensemble": f"runs?run={ensemble.id}",
+        "several findings": f"datasets?dataset={table}",
+        "Evaluate of several findings": f"evaluate?run={findings.id}",
+        "Diagnose of several findings": f"diagnose?run={findings.id}",
     }
 
 

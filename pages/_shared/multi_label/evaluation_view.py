@@ -245,18 +245,17 @@ def _show_images(run: Run, findings: RunFindings) -> None:
     if not decided:
         st.caption(_("No finding has a threshold: validation images tell none."))
         return
-    with st.container(horizontal=True, gap="medium"):
-        name = st.selectbox(
-            _("Image finding"), list(decided), format_func=plain, key="finding"
-        )
-        kind = st.segmented_control(
-            _("Images"),
-            list(KINDS),
-            format_func=legible(lambda kind: _(KINDS[kind])),
-            default="missed",
-            required=True,
-            key="finding-kind",
-        )
+    name = st.selectbox(
+        _("Image finding"), list(decided), format_func=plain, key="finding"
+    )
+    kind = st.segmented_control(
+        _("Images"),
+        list(KINDS),
+        format_func=legible(lambda kind: _(KINDS[kind])),
+        default="missed",
+        required=True,
+        key="finding-kind",
+    )
     rows = images_of_kind(findings.table, decided[name], kind)
     st.caption(
         ngettext(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core import audit
 from medmodel.data.corrections.label_corrections import Correction, correct, undo
@@ -94,10 +95,16 @@ def show_review(run: Run) -> None:
 
 
 def _ask(run: Run, path: str, label: str, classes: list[str]) -> None:
+    # Side by side, so that they stand on a projector's first screen.
+    columns: list[DeltaGenerator] = []
     for number, name in enumerate(classes):
         key = _KEYS[number] if number < len(_KEYS) else ""
         title = plain(f"{key} · {name}" if key else name)
-        pressed = key_button(title, key) if key else st.button(title, width="stretch")
+        columns = columns or st.columns(2)
+        with columns.pop(0):
+            pressed = (
+                key_button(title, key) if key else st.button(title, width="stretch")
+            )
         if pressed:
             answer = Correction(path, label, name)
             correct(_place(run), answer)

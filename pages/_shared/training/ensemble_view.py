@@ -7,13 +7,18 @@ import streamlit as st
 
 from medmodel.core.errors import RunError
 from medmodel.language import _
+from medmodel.reports.plots import shortened
 from medmodel.runs.run import Run
 from medmodel.runs.setting_words import setting_text
 from medmodel.runs.status import Ensemble, EnsembleMember
 from pages._shared.common import widgets
 from pages._shared.common.model_choice import day_and_time
+from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
+
+_LETTERS = 18
+"""Of a member's title in its link: with the date as many as a phone has room for."""
 
 
 def show_members(run: Run, ensemble: Ensemble) -> None:
@@ -34,7 +39,7 @@ def show_members(run: Run, ensemble: Ensemble) -> None:
             if _is_there(run_id):
                 st.page_link(
                     widgets.RUNS,
-                    label=plain(_name(title, run_id)),
+                    label=plain(_name(shortened(title, _LETTERS), run_id)),
                     icon=":material/monitoring:",
                     query_params={"run": run_id},
                 )
@@ -64,9 +69,10 @@ def _show_table(members: list[EnsembleMember]) -> None:
         }
     )
     number = st.column_config.NumberColumn(format="%.2f")
-    st.dataframe(
+    show_table(
         table,
         hide_index=True,
         column_config={_("Temperature"): number},
         width="content",
+        alt=_("Members of the ensemble"),
     )

@@ -29,7 +29,6 @@ from medmodel.model_import.description import (
     suggested_classes,
 )
 from medmodel.runs.setting_words import setting_text
-from pages._shared.common.legible import legible
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
@@ -140,7 +139,7 @@ def _choice(
         label,
         keys,
         index=keys.index(first),
-        format_func=legible(lambda key: _(titles[key])),
+        format_func=lambda key: _(titles[key]),
         help=help,
     )
 

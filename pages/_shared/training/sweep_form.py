@@ -99,7 +99,7 @@ def ask_sweep(folder: Path) -> SweepConfig:
     recipe = st.selectbox(
         _("Recipe"),
         _FROM_SCRATCH,
-        format_func=legible(lambda name: _(RECIPES[name].title)),
+        format_func=lambda name: _(RECIPES[name].title),
         key="sweep-recipe",
     )
     varied = st.pills(
