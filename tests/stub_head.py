@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ class StubHead:
         nodes: CPUs and GPUs of each node.
         token: What it asks for, if anything.
         failing: Beginning of a path -> status and body of every answer there.
+        delay: Seconds before every answer.
     """
 
     address: str = ""
@@ -30,7 +32,7 @@ class StubHead:
     nodes: list[tuple[int, int]] = field(default_factory=lambda: [(1, 0), (1, 0)])
     token: str = ""
     failing: dict[str, tuple[int, str]] = field(default_factory=dict)
-    headers: list[dict[str, str]] = field(default_factory=list)
+    delay: float = 0.0
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         for start, answer in self.failing.items():
@@ -78,7 +80,7 @@ def stub_head() -> Iterator[StubHead]:
 
     class Handler(BaseHTTPRequestHandler):
         def _respond(self) -> None:
-            head.headers.append(dict(self.headers))
+            time.sleep(head.delay)
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length) or b"{}")
             given = self.headers.get("Authorization", "")

@@ -40,6 +40,8 @@ ENDING_SECONDS = 5.0
 """For which the job of a run that has ended may take to end by itself."""
 MOST_LOST = 3
 """Times that a run is sent again which the cluster has forgotten."""
+NOTE_SECONDS = 30.0
+"""After which the cluster is written down again, although nothing has changed."""
 LIST_SECONDS = 5.0
 """After which the queue is listed although nobody said that it changed."""
 PASSED_ON = ("MEDMODEL_DATA", "MEDMODEL_WEIGHTS")
@@ -259,8 +261,13 @@ class Dispatcher:
 def note_cluster(
     store: RunStore, nodes: Sequence[Node], problem: str = "", looked: float = 0.0
 ) -> None:
-    """Writes down what the cluster is, for pages and sweeps."""
-    write_cluster_state(store, ClusterState(list(nodes), problem, looked))
+    """Writes down what the cluster is, for pages and sweeps, where that is news."""
+    nodes = sorted(nodes, key=lambda node: node.id)
+    known = cluster_state(store)
+    fresh = known is not None and abs(looked - known.looked) < NOTE_SECONDS
+    if known and fresh and (list(known.nodes), known.problem) == (nodes, problem):
+        return
+    write_cluster_state(store, ClusterState(nodes, problem, looked))
 
 
 def note_problem(store: RunStore, problem: str) -> None:

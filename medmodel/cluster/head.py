@@ -6,7 +6,9 @@ Source: Ray 2.60, "Ray Jobs REST API" and "State API"; the addresses are those o
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -26,6 +28,8 @@ TOKEN, TOKEN_PATH = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 """Ray's own variables: the token, or a file that holds it."""
 SECONDS = (3.0, 15.0)
 """To connect, and for each piece of an answer."""
+MOST_SECONDS = 30.0
+"""For a whole answer, however it drips."""
 MOST_BYTES = 8 << 20
 """Of an answer; one that is longer is not Ray's."""
 _MOST_NODES = 10_000
@@ -198,12 +202,7 @@ class Head:
                     self._check(response)
                     return self._object(response)
         except requests.Timeout as error:
-            raise ClusterError(
-                _(
-                    "The head of the cluster at {address} does not answer in time.",
-                    address=self.address,
-                )
-            ) from error
+            raise self._too_late() from error
         except (requests.RequestException, OSError) as error:
             raise ClusterError(
                 _(
@@ -237,13 +236,13 @@ class Head:
             )
 
     def _object(self, response: requests.Response) -> dict[str, Any]:
-        content = bytearray()
+        content, began = bytearray(), time.monotonic()
         for block in response.iter_content(1 << 16):
             content += block
             if len(content) > MOST_BYTES:
                 raise self._not_ray()
-        import json
-
+            if time.monotonic() - began > MOST_SECONDS:
+                raise self._too_late()
         try:
             answer = json.loads(content)
         except (ValueError, RecursionError) as error:
@@ -251,6 +250,14 @@ class Head:
         if not isinstance(answer, dict):
             raise self._not_ray()
         return answer
+
+    def _too_late(self) -> ClusterError:
+        return ClusterError(
+            _(
+                "The head of the cluster at {address} does not answer in time.",
+                address=self.address,
+            )
+        )
 
     def _not_ray(self) -> ClusterError:
         return ClusterError(

@@ -23,8 +23,8 @@ from typing import Any
 from medmodel.core.environment import python_environment
 from medmodel.core.errors import MedModelError
 from medmodel.core.storage import read_if_whole, write_json
-from medmodel.language import SOURCE, _, speaking
-from medmodel.runs.run import Run
+from medmodel.language import N_, SOURCE, _, speaking
+from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_cells
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -33,6 +33,8 @@ EXPERIMENT = "MedModel"
 FILE = "mlflow.json"
 SECONDS = 120
 """After which a server that does not answer is given up."""
+_DEAD_SECONDS = 3 * SECONDS
+"""After which the process of a run that is not sent yet cannot be at work any more."""
 _NOT_SENT = ("dataset", "name", "patient_pattern", "weights", "augmentation")
 """Settings that may hold names, numbers or places; augmentation goes in parts."""
 _METRICS = (
@@ -43,6 +45,7 @@ _CHARACTERS = 500
 """Longest value of a parameter that every server takes."""
 _MOST = 100
 """Parameters, and metrics, of one request."""
+_UNFINISHED = N_("The run was not sent to MLflow whole: its process was ended.")
 log = logging.getLogger("medmodel.export.mlflow_run")
 
 
@@ -53,7 +56,7 @@ class MlflowExport:
     Args:
         run_id: Of the run in MLflow; empty where it was not sent.
         problem: Why not, or what was left out, as a sentence.
-        ended: When, seconds since 1970.
+        ended: When, seconds since 1970; 0 while it is sent, or where that was killed.
     """
 
     run_id: str = ""
@@ -126,24 +129,65 @@ def send(run: Run) -> MlflowExport:
 def _send(run: Run) -> tuple[str, str]:
     """Id in MLflow, and what was left out, as a sentence."""
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param, RunTag
 
     client = MlflowClient()
+    _end_killed(client, run)
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "").strip() or EXPERIMENT
     experiment = client.get_experiment_by_name(name)
     place = experiment.experiment_id if experiment else client.create_experiment(name)
     started = int(run.status.started * 1000)
     sent = client.create_run(place, start_time=started, run_name=run.id)
     run_id = str(sent.info.run_id)
+    write_json(run.folder / FILE, MlflowExport(run_id, _UNFINISHED))
+    try:
+        problem = _send_all(client, run, run_id)
+    except Exception:
+        _terminate(client, run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED", int(run.status.ended * 1000) or None)
+    return run_id, problem
+
+
+def _send_all(client: Any, run: Run, run_id: str) -> str:
+    """Settings, tags, numbers and card; what was left out, as a sentence."""
+    from mlflow.entities import Metric, Param, RunTag
+
     params = [Param(key, text) for key, text in run_params(run).items()]
     tags = [RunTag(key, text) for key, text in run_tags(run).items()]
     client.log_batch(run_id, params=params[:_MOST], tags=tags)
     metrics = [Metric(*values) for values in epoch_metrics(run)]
     for start in range(0, len(metrics), _MOST):
         client.log_batch(run_id, metrics=metrics[start : start + _MOST])
-    problem = _send_card(client, run, run_id)
-    client.set_terminated(run_id, "FINISHED", int(run.status.ended * 1000) or None)
-    return run_id, problem
+    return _send_card(client, run, run_id)
+
+
+def _end_killed(client: Any, run: Run) -> None:
+    """Ends what a process began that was killed: else it is "running" for ever."""
+    before = read_export(run)
+    if before and before.run_id and not before.ended:
+        _terminate(client, before.run_id, "KILLED")
+
+
+def _terminate(client: Any, run_id: str, state: str) -> None:
+    """Ends a run in MLflow; where that fails, too, the server is away."""
+    try:
+        client.set_terminated(run_id, state)
+    except Exception as error:
+        log.warning("A run in MLflow could not be ended: %s", type(error).__name__)
+
+
+def send_again(store: RunStore) -> int:
+    """Sends what a killed process left half sent, once; returns how many."""
+    if not os.environ.get(VARIABLE, "").strip():
+        return 0
+    count = 0
+    for run in store.list():
+        export = read_export(run)
+        if export and export.run_id and not export.ended:
+            begun = (run.folder / FILE).stat().st_mtime
+            if time.time() - begun > _DEAD_SECONDS and not run.status.state.active:
+                count += start_export(run)
+    return count
 
 
 def _send_card(client: Any, run: Run, run_id: str) -> str:

@@ -263,6 +263,7 @@ async def _background() -> None:
     await asyncio.to_thread(_attempt, _draw_samples)
     await asyncio.to_thread(_attempt, _look_at_queue)
     await asyncio.to_thread(_attempt, _go_on_with_sweeps)
+    await asyncio.to_thread(_attempt, _go_on_with_exports)
     await asyncio.to_thread(_attempt, _warm_predictor)
     await asyncio.to_thread(_attempt, _warm_sandbox)
     await asyncio.to_thread(_attempt, _warm_imports)
@@ -314,6 +315,12 @@ def _go_on_with_sweeps() -> None:
     from medmodel.sweeps.sweep import keep_going
 
     keep_going()
+
+
+def _go_on_with_exports() -> None:
+    from medmodel.export import mlflow_run
+
+    mlflow_run.send_again(RunStore())
 
 
 def _warm_predictor() -> None:

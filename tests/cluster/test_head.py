@@ -75,6 +75,16 @@ def test_an_endless_answer_is_not_read(
         Head(stub.address).version()
 
 
+@pytest.mark.parametrize("limit", [("SECONDS", (0.1, 0.1)), ("MOST_SECONDS", -1.0)])
+def test_an_answer_that_comes_too_late(
+    stub: StubHead, limit: tuple[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, *limit)
+    monkeypatch.setattr(stub, "delay", 0.3 if limit[0] == "SECONDS" else 0.0)
+    with pytest.raises(ClusterError, match="does not answer in time"):
+        Head(stub.address).version()
+
+
 def test_a_state_that_ray_does_not_have(stub: StubHead) -> None:
     stub.jobs["a"] = "HAPPY"
     with pytest.raises(ClusterError, match="not the head of a Ray cluster"):

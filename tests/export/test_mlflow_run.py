@@ -21,6 +21,7 @@ from medmodel.export.mlflow_run import (
     run_params,
     run_tags,
     send,
+    send_again,
     start_export,
 )
 from medmodel.reports import evaluation_html
@@ -210,6 +211,48 @@ def test_a_server_that_fails_is_told_in_one_sentence(run: Run, server: str) -> N
     assert export.run_id == "" and "did not take it" in export.problem
     assert "MLFLOW_TRACKING_URI" in export.problem and server not in export.problem
     assert run.status.state is RunStatus.DONE
+
+
+@mlflow_warnings
+def test_what_fails_in_the_middle_is_ended_on_the_server(
+    run: Run, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlflow_run, "epoch_metrics", lambda run: 1 / 0)
+    export = send(run)
+    assert export.run_id == "" and "ZeroDivisionError" in export.problem
+    path, content = TAKEN[-1]
+    assert path == "runs/update" and content["status"] == "FAILED"
+
+
+@mlflow_warnings
+def test_what_a_killed_process_left_is_ended_and_sent_anew(
+    run: Run, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(mlflow_run, "_send_all", interrupt)
+        send(run)
+    left = read_export(run)
+    assert left is not None and left.run_id == "r9" and not left.ended
+    assert "its process was ended" in left.problem
+    started: list[Run] = []
+    monkeypatch.setattr(mlflow_run, "start_export", lambda run: started.append(run))
+    monkeypatch.setattr(mlflow_run.time, "time", lambda: 0.0)
+    send_again(RunStore())
+    assert not started  # it may still be at work
+    later = (run.folder / mlflow_run.FILE).stat().st_mtime + 1000
+    monkeypatch.setattr(mlflow_run.time, "time", lambda: later)
+    monkeypatch.setattr(mlflow_run, "start_export", lambda run: True)
+    assert send_again(RunStore()) == 1
+    TAKEN.clear()
+    RUN.append(("r10", "/nowhere"))
+    assert send(run).run_id == "r10" and send_again(RunStore()) == 0
+    path, content = TAKEN[0]
+    assert (path, content["run_id"]) == ("runs/update", "r9")
+    assert content["status"] == "KILLED"
+
+
+def interrupt(*_: object) -> str:
+    raise KeyboardInterrupt
 
 
 @mlflow_warnings
