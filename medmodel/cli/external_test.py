@@ -82,7 +82,7 @@ def class_mapping(run: Run, folder: Path, changes: tuple[str, ...]) -> dict[str,
     """
     from medmodel.evaluation import external_validation
 
-    there = external_validation.folder_classes(folder)
+    there = external_validation.classes_there(run, folder)
     if not there:
         raise DataError(
             _("{folder} holds no class folders with images.", folder=folder.name)

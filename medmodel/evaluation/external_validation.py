@@ -30,6 +30,7 @@ from medmodel.data.layout import list_files
 from medmodel.data.segmentation.pairs import image_masks
 from medmodel.data.splits import known_patients
 from medmodel.evaluation.decision.predicted_class import predicted_positions
+from medmodel.evaluation.multi_label import external_findings
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import SOURCE, _, speaking
@@ -57,12 +58,11 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
         store: Where the test becomes a run.
 
     Raises:
-        RunError: The run has no model, gives several findings, or the workspace
-            cannot be written.
+        RunError: The run has no model, or the workspace cannot be written.
         DataError: A class is none of the model's, or none is left; of a segmentation,
-            the folder has no masks.
+            the folder has no masks; of several findings, it tells one class of each
+            image.
     """
-    run.check_single_label()
     class_names = run.model_facts.class_names
     counted_classes = {name: counted for name, counted in mapping.items() if counted}
     if run.config.segments:
@@ -71,6 +71,8 @@ def submit(run: Run, folder: Path, mapping: Mapping[str, str], store: RunStore) 
         raise DataError(
             _("No class of {folder} counts as one of this model.", folder=folder.name)
         )
+    if run.config.multi_label:
+        external_findings.folder_findings(folder)
     with speaking(SOURCE):  # It is kept for all sessions, see `said_name`.
         name = _("{model}, tested on {folder}", model=run.title, folder=folder.name)
     config = replace(
@@ -155,6 +157,18 @@ def model_run(run: Run, store: RunStore) -> Run | None:
         return None
 
 
+def classes_there(run: Run, folder: Path) -> list[str]:
+    """The classes of a folder, or its findings where the model gives several.
+
+    Raises:
+        DataError: Its files cannot be told into classes, or it tells one class of each
+            image where the model gives several findings.
+    """
+    if run.config.multi_label:
+        return external_findings.folder_findings(folder)
+    return folder_classes(folder)
+
+
 def folder_classes(folder: Path) -> list[str]:
     """The classes of a folder, sorted; from its index, else from the files' places.
 
@@ -185,13 +199,19 @@ def external_images(index: Index, run: Run, model: Run) -> pd.DataFrame:
         Columns `path, label, patient`, sorted by path.
 
     Raises:
-        DataError: No image is left, or volumes are cut along another axis.
+        DataError: No image is left, volumes are cut along another axis, or the folder
+            tells one class of each image where the model gives several findings.
     """
     rows = index.readable.sort_values("path", ignore_index=True)
     patients = known_patients(index, run.config.patient_pattern)
     rows = rows[["path", "label"]].assign(patient=patients)
-    if not run.config.segments:
-        mapping = run.class_mapping
+    mapping = run.class_mapping
+    if run.config.multi_label:
+        external_findings.check_several(index.multi_label, index.folder)
+        rows["label"] = [
+            external_findings.mapped_label(label, mapping) for label in rows["label"]
+        ]
+    elif not run.config.segments:
         rows["label"] = rows["label"].map(lambda name: mapping.get(name, ""))
     rows = rows[rows["label"] != ""].reset_index(drop=True)
     if rows.empty:
@@ -248,7 +268,10 @@ def write_external_test(
         copies: Which of them are copies of images of the model's own data set.
     """
     write_external_copies(run, copies)
-    _write_tables(model, run, rows, scores)
+    if run.config.multi_label:
+        external_findings.write_tables(model, run, rows, scores)
+    else:
+        _write_tables(model, run, rows, scores)
     _copy_model(model, run)
     # Temperature and thresholds come later still: they were chosen before this was
     # seen. Those of a model that was trained on since are none of this one.

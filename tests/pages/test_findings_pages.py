@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from medmodel.core.errors import RunError
-from medmodel.evaluation.external_validation import submit
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.multi_label.finding_results import Decision
 from medmodel.reports.multi_label.finding_sentences import predicted_sentence
@@ -22,9 +21,10 @@ from medmodel.runs.multi_label.findings_table import (
     truth_and_score,
     write_findings,
 )
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
 from pages._shared.multi_label.diagnosis_view import decisions_of, worth_sentence
 from pages._shared.prediction import prediction_cache
+from tests.conftest import draw_class_folders
 from tests.findings_folder import FINDINGS, draw_findings_folder
 from tests.findings_run import write_findings_run
 from tests.pages.page import labels, open_page, press, said
@@ -136,12 +136,19 @@ def write_findings_of(run: Run, rows: Callable[[pd.DataFrame], pd.Series]) -> No
     write_findings(run, list(FINDINGS), table, (truth, scores))
 
 
-@pytest.mark.parametrize("action", ["external", "predictions"])
-def test_what_is_not_supported_is_refused(
-    run: Run, action: str, tmp_path: Path
-) -> None:
+def test_there_is_no_table_of_one_class(run: Run) -> None:
     with pytest.raises(RunError, match="several findings on one image"):
-        if action == "external":
-            submit(run, tmp_path, {"bright": "bright"}, RunStore())
-        else:
-            tables.read_predictions(run)
+        tables.read_predictions(run)
+
+
+def test_evaluate_offers_a_test_on_another_folder(run: Run, tmp_path: Path) -> None:
+    draw_findings_folder(tmp_path / "data" / "there", images=8)
+    draw_class_folders(tmp_path / "data" / "classes", images_per_class=2)
+    app = open_page("results/evaluate.py", run=run.id, view="External test")
+    choice = next(s for s in app.selectbox if s.label == "Folder")
+    choice.set_value(tmp_path / "data" / "there").run()
+    assert not app.error and "bright counts as" in [s.label for s in app.selectbox]
+    assert "Test it there" in labels(app)
+    choice = next(s for s in app.selectbox if s.label == "Folder")
+    choice.set_value(tmp_path / "data" / "classes").run()
+    assert "tells one class of each image" in app.error[0].value

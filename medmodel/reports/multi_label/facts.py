@@ -94,6 +94,7 @@ def limits(run: Run, findings: RunFindings) -> list[str]:
     said += run_facts.patient_overlap(run)
     said += few_units(run, evaluation)
     said += run_facts.same_source(run)
+    said += _untested(run, evaluation)
     return [
         *said,
         _(run_facts.UNLIKE),
@@ -105,6 +106,22 @@ def limits(run: Run, findings: RunFindings) -> list[str]:
             "A heat map shows where the network was sensitive, not the outline "
             "of a lesion."
         ),
+    ]
+
+
+def _untested(run: Run, evaluation: FindingsEvaluation) -> list[str]:
+    """The model's findings of which another folder says nothing, as a sentence."""
+    if not run.tested_model or not run.has_model:
+        return []
+    tested = {each.name for each in evaluation.results}
+    missing = [name for name in run.model_facts.class_names if name not in tested]
+    if not missing:
+        return []
+    return [
+        _(
+            "Not tested, since the other folder says nothing of them: {findings}.",
+            findings=_(", ").join(missing),
+        )
     ]
 
 

@@ -13,7 +13,9 @@ from medmodel.data import folders
 from medmodel.data.datasets import load_index
 from medmodel.data.segmentation.pairs import image_masks
 from medmodel.evaluation import external_validation
+from medmodel.evaluation.multi_label.run_findings import run_findings
 from medmodel.language import _, ngettext, translate
+from medmodel.reports.multi_label.facts import mean_sentence
 from medmodel.reports.segmentation.facts import dice_of_classes
 from medmodel.runs import queue
 from medmodel.runs.run import Run
@@ -100,7 +102,11 @@ def _offer_test(run: Run) -> None:
                 )
             )
         elif not ready:
-            st.caption(_("Say which class there counts as which class of this model."))
+            st.caption(
+                _("Say which finding there counts as which finding of this model.")
+                if run.config.multi_label
+                else _("Say which class there counts as which class of this model.")
+            )
         if st.button(_("Test it there"), type="primary", disabled=not ready):
             external_validation.submit(run, folder, mapping, widgets.store())
             st.rerun()
@@ -128,7 +134,7 @@ def _evaluate(run: Run) -> None:
 
 
 def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
-    classes = external_validation.folder_classes(folder)
+    classes = external_validation.classes_there(run, folder)
     if not classes:
         raise DataError(
             _("{folder} holds no class folders with images.", folder=folder.name)
@@ -207,10 +213,12 @@ def _show_test(test: Run) -> None:
 
 
 def _result(test: Run) -> str:
-    """Its accuracy, of a segmentation its Dice, with interval and n."""
+    """Accuracy, Dice of a segmentation, mean AUC of findings; with interval and n."""
     if test.config.segments:
         dice = dice_of_classes(segmentation_cache.evaluation(test))
         return _("Mean Dice of {dice}", dice=dice)
+    if test.config.multi_label:
+        return mean_sentence(run_findings(test).evaluation)
     accuracy = run_cache.evaluation(test).accuracy.with_n
     return _("Accuracy {accuracy}", accuracy=accuracy)
 

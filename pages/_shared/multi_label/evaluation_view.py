@@ -52,6 +52,7 @@ from pages._shared.evaluation.evaluation_view import (
     show_tested_images,
 )
 from pages._shared.evaluation.export_view import show_documents
+from pages._shared.evaluation.external_validation_view import show_external_test
 from pages._shared.evaluation.model_export_view import show_model_formats
 from pages._shared.multi_label.curves_view import (
     show_finding_calibration,
@@ -60,7 +61,10 @@ from pages._shared.multi_label.curves_view import (
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 
 AT_ONCE = 6
-_VIEWS = [N_("Metrics"), N_("Curves"), N_("Calibration"), N_("Export")]
+_VIEWS = [
+    *(N_("Metrics"), N_("Curves"), N_("Calibration")),
+    *(N_("External test"), N_("Export")),
+]
 KINDS: dict[Kind, str] = {
     "missed": N_("False negatives (missed)"),
     "false_alarm": N_("False positives (false alarms)"),
@@ -85,6 +89,8 @@ def show_findings(run: Run) -> None:
             show_finding_curves(run, findings)
         elif view == "Calibration":
             show_finding_calibration(run, findings)
+        elif view == "External test":
+            show_external_test(run)
         else:
             _show_take_away(run, findings)
 
