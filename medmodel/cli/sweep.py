@@ -29,6 +29,7 @@ from medmodel.sweeps.search_space import (
     Dimension,
     SweepConfig,
     best_sweep,
+    encoders_sweep,
     recipes_sweep,
 )
 from medmodel.sweeps.sweep import Sweep, get_sweep, start_sweep
@@ -40,6 +41,9 @@ _SEPARATOR = ":"
 @click.command("sweep")
 @click.argument("folder", type=FolderParameter(), required=False)
 @click.option("--recipes", is_flag=True, help="Every recipe once, on the same split.")
+@click.option(
+    "--encoders", is_flag=True, help="Instant with every encoder, on the same split."
+)
 @click.option(
     "--best-in",
     "minutes",
@@ -83,6 +87,7 @@ _SEPARATOR = ":"
 def command(
     folder: Path | None,
     recipes: bool,
+    encoders: bool,
     minutes: int | None,
     recipe: str,
     models: tuple[str, ...],
@@ -117,10 +122,14 @@ def command(
             "ema": averages,
         }
         space = _space(models, numbers, augmentations)
-        config = _config(folder, recipes, recipe, space)
+        varied = bool(space) or recipes
+        if encoders:
+            config = _encoders(folder, varied or minutes is not None)
+        else:
+            config = _config(folder, recipes, recipe, space)
         if minutes:
             config = _best(config, recipes, space, minutes)
-        elif not recipes:
+        elif not recipes and not encoders:
             config = replace(config, trials=trials, prune=not no_prune)
         if epochs is not None:
             config = replace(config, base=replace(config.base, epochs=epochs))
@@ -153,6 +162,25 @@ def _config(
         fitted_settings(base, bool(layout.findings)),
         space or {"learning_rate": Dimension((), 1e-4, 1e-2, True)},
     )
+
+
+def _encoders(folder: Path, varied: bool) -> SweepConfig:
+    """The recipe Instant with each encoder of the weights folder that can be used.
+
+    Raises:
+        click.UsageError: There is none, or something else varies, too.
+    """
+    from medmodel.model_import.encoders import list_encoders
+
+    if varied:
+        raise click.UsageError(_("With --encoders nothing else varies."))
+    usable = [e.key for e in list_encoders() if e.encoder and not e.problem]
+    if not usable:
+        raise click.UsageError(
+            _("There is no encoder that can be used in the weights folder.")
+        )
+    base = _config(folder, False, "instant", {}).base
+    return encoders_sweep(base, usable)
 
 
 def _best(

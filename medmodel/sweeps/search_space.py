@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from medmodel.core.config import (
+    ENCODER_PREFIX,
     MEDICAL_AUGMENTATION,
     MODEL_NAMES,
     RECIPES,
@@ -15,8 +16,9 @@ from medmodel.core.config import (
     Augmentation,
     TrainConfig,
 )
-from medmodel.core.errors import ConfigError
+from medmodel.core.errors import ConfigError, WeightsError
 from medmodel.language import N_, _
+from medmodel.model_import.encoders import encoder_settings, read_encoder
 from medmodel.runs.time_plan import time_plan
 from medmodel.sweeps.candidates import CANDIDATES, MOST_MINUTES, candidate_config
 
@@ -115,6 +117,12 @@ class SweepConfig:
     minutes: int = 0
 
     @property
+    def compares_encoders(self) -> bool:
+        """Whether nothing but the network varies, encoders among them."""
+        models = self.space["model"].choices if set(self.space) == {"model"} else ()
+        return any(_is_encoder("model", model) for model in models)
+
+    @property
     def grid_size(self) -> int | None:
         """How many combinations there are; None with a range among them."""
         product = 1
@@ -177,7 +185,11 @@ def _check_dimension(name: str, dimension: Dimension) -> None:
         "candidate": CANDIDATES,
     }
     known = known_values.get(name, dimension.choices)
-    unknown = [choice for choice in dimension.choices if choice not in known]
+    unknown = [
+        choice
+        for choice in dimension.choices
+        if choice not in known and not _is_encoder(name, choice)
+    ]
     if unknown:
         raise ConfigError(
             name,
@@ -187,6 +199,11 @@ def _check_dimension(name: str, dimension: Dimension) -> None:
                 value=unknown[0],
             ),
         )
+
+
+def _is_encoder(name: str, choice: object) -> bool:
+    """Whether a network is one of the weights folder."""
+    return name == "model" and str(choice).startswith(ENCODER_PREFIX)
 
 
 def _corners(space: Mapping[str, Dimension]) -> list[dict[str, Any]]:
@@ -222,10 +239,37 @@ def trial_config(sweep: SweepConfig, values: Mapping[str, Any]) -> TrainConfig:
         name: NUMBERS[name](value) for name, value in values.items() if name in NUMBERS
     }
     if "model" in values:
-        changes["model"] = str(values["model"])
+        changes |= _network_settings(str(values["model"]))
     if "augmentation" in values:
         changes["augmentation"] = AUGMENTATIONS[str(values["augmentation"])][1]
     return replace(config, **changes)
+
+
+def _network_settings(model: str) -> dict[str, Any]:
+    """Settings that a network brings: one of the weights folder its own size.
+
+    Raises:
+        ConfigError: That encoder cannot be used (any more).
+    """
+    if not model.startswith(ENCODER_PREFIX):
+        return {"model": model}
+    key = model.removeprefix(ENCODER_PREFIX)
+    try:
+        return encoder_settings(read_encoder(key), key)
+    except WeightsError as error:
+        raise ConfigError("model", str(error)) from error
+
+
+def encoders_sweep(base: TrainConfig, encoders: Sequence[str]) -> SweepConfig:
+    """The network that comes along, and each encoder, once on the same split.
+
+    Args:
+        base: Settings of the recipe Instant: data set, seed, split and window.
+        encoders: Names of encoders of the weights folder.
+    """
+    names = [base.model, *(f"{ENCODER_PREFIX}{key}" for key in encoders)]
+    space = {"model": Dimension(tuple(names))}
+    return SweepConfig(base, space, len(names), prune=False)
 
 
 def recipes_sweep(base: TrainConfig) -> SweepConfig:

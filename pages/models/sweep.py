@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
+from medmodel.core.environment import weights_folder
 from medmodel.core.errors import ConfigError, RunError
 from medmodel.language import _, translate
-from medmodel.sweeps.search_space import recipes_sweep
+from medmodel.sweeps.search_space import encoders_sweep, recipes_sweep
 from medmodel.sweeps.sweep import Sweep, get_sweep, keep_going, list_sweeps, start_sweep
 from pages._shared.common import widgets
 from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
+from pages._shared.training.encoder_choice import encoders_of
 from pages._shared.training.sweep_form import (
     ask_sweep,
     base_config,
@@ -49,6 +53,7 @@ def show_all() -> None:
         with errors_shown():
             _open(start_sweep(recipes))
     show_expected_time(folder, recipes)
+    _offer_encoders(folder)
     with st.expander(_("Choose what varies"), icon=":material/tune:"):
         asked = ask_sweep(folder)
         try:
@@ -61,6 +66,26 @@ def show_all() -> None:
                     _open(start_sweep(asked))
             show_expected_time(folder, asked)
     _list()
+
+
+def _offer_encoders(folder: Path) -> None:
+    """One button for all encoders of the weights folder; nothing where it has none."""
+    entries = encoders_of(str(weights_folder()))
+    usable = [e.key for e in entries if e.encoder and not e.problem]
+    if not usable:
+        return
+    st.markdown(
+        _(
+            "**Compare all encoders on this data**: the recipe Instant once with the "
+            "network that comes along and once with each encoder of the weights "
+            "folder, on the same split."
+        )
+    )
+    sweep = encoders_sweep(base_config(folder, "instant"), usable)
+    if st.button(_("Compare all encoders"), icon=":material/compare_arrows:"):
+        with errors_shown():
+            _open(start_sweep(sweep))
+    show_expected_time(folder, sweep)
 
 
 def _open(sweep: Sweep) -> None:

@@ -14,6 +14,7 @@ from medmodel.core import background
 from medmodel.sweeps.search_space import Dimension
 from medmodel.sweeps.sweep import get_sweep, list_sweeps
 from tests.cli.conftest import Invoke
+from tests.encoder_files import write_encoder
 from tests.findings_folder import draw_findings_folder
 
 
@@ -41,6 +42,24 @@ def test_only_what_was_asked_for_varies() -> None:
         "mixup": Dimension((0.0, 0.2)),
         "augmentation": Dimension(("none", "light")),
     }
+
+
+def test_every_encoder_of_the_weights_folder(
+    class_folders: Path,
+    workspace: Path,
+    json_of: Callable[..., Any],
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(background.BackgroundTask, "start", lambda self: None)
+    arguments = ("sweep", str(class_folders), "--encoders")
+    assert "no encoder that can be used" in invoke(*arguments, status=2).stderr
+    write_encoder(workspace / "weights", "own")
+    sweep = get_sweep(json_of(*arguments)["sweep"])
+    assert sweep.config.compares_encoders and sweep.planned == 2
+    for other in ("--recipes", "--best-in=3", "--size=64,96"):
+        said = invoke(*arguments, other, status=2).stderr
+        assert "nothing else varies" in said
 
 
 def test_a_time_instead_of_settings(

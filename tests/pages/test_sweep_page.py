@@ -14,6 +14,8 @@ from medmodel.core.storage import write_json
 from medmodel.runs.run import RunStore
 from medmodel.sweeps.search_space import best_sweep
 from medmodel.sweeps.sweep import Trial, Trials, list_sweeps, make_sweep
+from pages._shared.training import encoder_choice
+from tests.encoder_files import write_encoder
 from tests.findings_folder import draw_findings_folder
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press
@@ -38,6 +40,20 @@ def test_all_recipes_with_one_button(class_folders: Path) -> None:
     assert set(sweep.config.space) == {"recipe"}
     assert sweep.config.base.dataset == str(class_folders)
     assert page.title[0].value.startswith("All recipes on")
+
+
+def test_all_encoders_with_one_button_where_there_are_some(
+    class_folders: Path, workspace: Path
+) -> None:
+    page = open_page(PAGE)
+    assert "Compare all encoders" not in [button.label for button in page.button]
+    encoder_choice.encoders_of.clear()
+    write_encoder(workspace / "weights", "own")
+    page = press(open_page(PAGE), "Compare all encoders")
+    (sweep,) = list_sweeps()
+    assert sweep.config.space["model"].choices[1] == "encoder:own"
+    assert page.title[0].value.startswith("All encoders on")
+    encoder_choice.encoders_of.clear()
 
 
 def test_the_form_says_what_is_wrong_and_starts(class_folders: Path) -> None:

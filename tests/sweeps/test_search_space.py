@@ -17,10 +17,12 @@ from medmodel.sweeps.search_space import (
     MOST_TRIALS,
     Dimension,
     SweepConfig,
+    encoders_sweep,
     expected_seconds,
     recipes_sweep,
     trial_config,
 )
+from tests.encoder_files import write_encoder
 
 BASE = config_for("compact", "/data", seed=7, patient_pattern="p(.)")
 
@@ -45,6 +47,24 @@ def test_values_become_settings() -> None:
     assert config.augmentation == AUGMENTATIONS["strong"][1]
     assert (config.mixup, config.ema) == (0.2, 0.99)
     assert isinstance(config.size, int)
+
+
+def test_encoders_bring_their_own_size_and_colour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDMODEL_WEIGHTS", str(tmp_path))
+    write_encoder(tmp_path, "own")
+    instant = config_for("instant", "/data", seed=7, size=128)
+    compared = encoders_sweep(instant, ["own"])
+    compared.check()
+    names = compared.space["model"].choices
+    assert names == ("efficientnet_lite0", "encoder:own") and compared.trials == 2
+    assert compared.compares_encoders and not recipes_sweep(BASE).compares_encoders
+    usual, own = (trial_config(compared, {"model": name}) for name in names)
+    assert (usual.size, own.size, own.encoder, own.seed) == (128, 0, "own", 7)
+    (tmp_path / "own.json").unlink()
+    with pytest.raises(ConfigError, match="own"):
+        trial_config(compared, {"model": "encoder:own"})
 
 
 def test_all_recipes_on_the_same_split() -> None:
