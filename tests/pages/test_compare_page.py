@@ -24,7 +24,7 @@ from medmodel.runs.tables import read_predictions
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.compared_curves_view import _curves_csv
 from pages._shared.comparison.comparison_view import _marked, _metrics_csv
-from pages._shared.presenter.compare_scene import _verdict
+from pages._shared.presenter.verdict import verdict
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, said
@@ -215,7 +215,7 @@ def test_pairs_of_too_few_images_are_not_called_equal(tmp_path: Path) -> None:
     assert "significantly different" not in text
     models = {run.title: [run] for run in several}
     pairs = comparison_cache.differences(comparison_cache.chosen(models), "accuracy")
-    assert _verdict(pairs) == ("No pair can be told apart: too few (8 images)", [])
+    assert verdict(pairs) == ("No pair can be told apart: too few (8 images)", [])
 
 
 def test_settings_that_differ(runs: Runs) -> None:

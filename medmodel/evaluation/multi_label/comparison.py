@@ -25,6 +25,7 @@ from medmodel.evaluation.metrics import METRICS, limiting_group
 from medmodel.evaluation.multi_label.finding_results import (
     FINDING,
     finding_predictions,
+    mean_auc,
 )
 from medmodel.evaluation.paired_tests import holm, mean_area_difference
 from medmodel.evaluation.ranking_metrics import class_area, mean_area
@@ -215,3 +216,16 @@ def areas(common: CommonFindings) -> dict[str, dict[str, Estimate]]:
         }
         for name in common.findings
     }
+
+
+def mean_areas(common: CommonFindings) -> dict[str, Estimate]:
+    """Model -> mean AUC of the findings that can be measured, on the common images."""
+    of_findings = [common.of_finding(name) for name in common.findings]
+    means = {}
+    for model in common.tables:
+        data = [each.models[model] for each in of_findings]
+        of_model = [class_area(each, FINDING) for each in data]
+        pairs = zip(data, of_model, strict=True)
+        measured = [each for each, area in pairs if area is not None]
+        means[model] = mean_auc(measured, of_model)
+    return means

@@ -209,7 +209,7 @@ def evaluate_findings(
         images=len(first.truth),
         patients=first.patient_count,
         results=results,
-        mean_auc=_mean_auc([data[at] for at in measured], areas),
+        mean_auc=mean_auc([data[at] for at in measured], areas),
         mean_precision=_mean_precision([data[at] for at in measured]),
         left_out=[r.name for r in results if not r.auc.measurable],
         exact=_exact(data, decisions),
@@ -241,7 +241,7 @@ def _result(data: Predictions, decision: Decision) -> FindingResult:
     )
 
 
-def _mean_auc(
+def mean_auc(
     data: Sequence[Predictions], areas: Sequence[ClassArea | None]
 ) -> Estimate:
     """Mean area with its interval: the findings share their images and patients."""

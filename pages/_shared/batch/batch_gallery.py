@@ -161,7 +161,7 @@ def _look_closer(batch: Run, model: Run | None, row: Any) -> None:
         preprocessing = model.model_facts.preprocessing
         case = dataset_case(folder, row.path, row.label, preprocessing)
         if batch.config.multi_label:
-            show_findings_of(model, [case])
+            show_findings_of(model, case)
             return
         with st.spinner(_("Asking the model …")):
             (answer,) = ask(model, [case])

@@ -56,11 +56,9 @@ def show_compared_findings(
     models = cross_validation.compared_models(entries, all_entries)
     runs = {name: of_model[0] for name, of_model in models.items()}
     with errors_shown():
-        compared = tuple(
-            (name, str(run.folder), findings_version(run)) for name, run in runs.items()
-        )
-        common = _common(compared)
-        means, pairs = _tested(compared)
+        compared = chosen(models)
+        common = common_of(compared)
+        means, pairs = tested(compared)
         _show_means(means)
         st.markdown(
             _(
@@ -76,8 +74,16 @@ def show_compared_findings(
     pick_format()
 
 
+def chosen(models: cross_validation.Models) -> Models:
+    """What `common_of` and `tested` take."""
+    return tuple(
+        (name, str(runs[0].folder), findings_version(runs[0]))
+        for name, runs in models.items()
+    )
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _common(models: Models) -> CommonFindings:
+def common_of(models: Models) -> CommonFindings:
     """Their common test images; shared, never to be changed."""
     runs = {name: Run(Path(folder)) for name, folder, _version in models}
     tables = {name: independent_findings(run) for name, run in runs.items()}
@@ -86,9 +92,9 @@ def _common(models: Models) -> CommonFindings:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _tested(models: Models) -> tuple[list[PairedDifference], Pairs]:
+def tested(models: Models) -> tuple[list[PairedDifference], Pairs]:
     """The tests of the mean AUC, and those of each finding."""
-    common = _common(models)
+    common = common_of(models)
     return comparison.compare_means(common), comparison.compare_findings(common)
 
 

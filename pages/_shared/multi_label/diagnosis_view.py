@@ -66,7 +66,7 @@ def show_findings_of(run: Run, case: Case) -> None:
     with st.spinner(_("Asking the model …")):
         answer = ask_findings(run, [case])[0]
     decisions = decisions_of(run, answer.classes)
-    _show_alone(_as_shown(answer, decisions), decisions)
+    _show_alone(as_shown(answer, decisions), decisions)
 
 
 def decisions_of(run: Run, findings: Sequence[str]) -> list[Decision]:
@@ -77,8 +77,8 @@ def decisions_of(run: Run, findings: Sequence[str]) -> list[Decision]:
     return [by_name.get(name, replace(unknown, name=name)) for name in findings]
 
 
-def _as_shown(answer: Answer, decisions: Sequence[Decision]) -> Answer:
-    """The answer with each finding's probability after its calibration."""
+def as_shown(answer: Answer, decisions: Sequence[Decision]) -> Answer:
+    """The answer with each finding's probability as shown, after its calibration."""
     raw = answer.prediction.raw
     shown = [
         float(decision.shown(raw[at : at + 1])[0])

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel.audience.slide import Bar, Slide
+from medmodel.audience.slide import Slide
 from medmodel.evaluation import cross_validation
-from medmodel.evaluation.comparison import PairedDifference, why_not_told
-from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.language import _
-from medmodel.reports import plots
 from medmodel.runs import run_index
 from medmodel.runs.run_index import Entry
 from pages._shared.common import run_cache, widgets
 from pages._shared.comparison import comparison_cache
+from pages._shared.comparison.model_picker import is_tested
+from pages._shared.presenter.finding_slides import compare_findings_scene
 from pages._shared.presenter.scene import Scene, go_to, turned
 from pages._shared.presenter.subject import chosen_dataset, trainings
+from pages._shared.presenter.verdict import estimate_bars, verdict
 
 SHOWN = ("accuracy", "auc", "balanced_accuracy")
 MOST_MODELS = 4
@@ -34,13 +34,16 @@ def compare_scene() -> Scene:
     models = cross_validation.compared_models(chosen, entries) if chosen else {}
     if len(models) < 2:
         return _too_few(chosen)
+    kinds = {run.config.metric for several in models.values() for run in several}
+    if kinds == {"auc"}:
+        return compare_findings_scene(models, _copies(models))
     runs = comparison_cache.chosen(models)
     metric = SHOWN[st.session_state.get(_METRIC, 0)]
     pairs = comparison_cache.differences(runs, metric)
     estimates = {
         name: values[metric] for name, values in comparison_cache.metrics(runs).items()
     }
-    title, sentences = _verdict(pairs)
+    title, sentences = verdict(pairs)
     slide = Slide(
         _("Compare"),
         title,
@@ -49,7 +52,7 @@ def compare_scene() -> Scene:
             metric=_(METRICS[metric].title),
             common=comparison_cache.common(runs),
         ),
-        bars=_bars(estimates),
+        bars=estimate_bars(estimates),
         notes=(*sentences, *_copies(models)),
     )
     return Scene(slide, turn=_turn)
@@ -62,8 +65,9 @@ def _chosen(entries: list[Entry]) -> list[Entry]:
     if len(named) >= 2:
         return named[:MOST_MODELS]
     folder = chosen_dataset()
-    tested = [e for e in trainings() if e.run.predictions_path.exists()]
-    return [e for e in tested if e.config.dataset == str(folder)][:2]
+    tested = [e for e in trainings() if is_tested(e) and not e.config.segments]
+    here = [e for e in tested if e.config.dataset == str(folder)]
+    return [e for e in here if e.config.metric == here[0].config.metric][:2]
 
 
 def _too_few(chosen: list[Entry]) -> Scene:
@@ -80,38 +84,6 @@ def _too_few(chosen: list[Entry]) -> Scene:
 def _turn(by: int) -> None:
     at = st.session_state.get(_METRIC, 0)
     st.session_state[_METRIC] = turned(len(SHOWN), at, by)
-
-
-def _verdict(pairs: list[PairedDifference]) -> tuple[str, list[str]]:
-    """The title, and what more there is to say of several pairs."""
-    if len(pairs) == 1:
-        return str(pairs[0]), []
-    better = [str(pair) for pair in pairs if pair.better]
-    if not better:
-        reasons = why_not_told(pairs)
-        if reasons:
-            return _("No pair can be told apart: {reasons}", reasons=reasons), []
-        images = pairs[0].estimate.n
-        return _("No significant difference (n = {images:,} images)", images=images), []
-    return better[0], [
-        _("p values are corrected for {count} pairs.", count=len(pairs)),
-        *better[1:],
-    ]
-
-
-def _bars(estimates: dict[str, Estimate]) -> tuple[Bar, ...]:
-    colours = plots.class_colours(list(estimates))
-    return tuple(
-        Bar(
-            name,
-            estimate.value,
-            str(estimate),
-            colours[name],
-            estimate.low if estimate.has_interval else None,
-            estimate.high if estimate.has_interval else None,
-        )
-        for name, estimate in estimates.items()
-    )
 
 
 def _copies(models: comparison_cache.Models) -> list[str]:

@@ -150,7 +150,9 @@ def _last_share(values: Sequence[float]) -> str:
 
 def model_state(run: Run) -> str:
     """Why a run has no model to ask, in one sentence."""
-    _done, problem = value_or_problem(run.check_classifies)
+    problem = ""
+    if not run.config.multi_label:
+        _done, problem = value_or_problem(run.check_classifies)
     if problem:
         return translate(problem)
     state = run.status.state

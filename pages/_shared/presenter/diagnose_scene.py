@@ -13,9 +13,11 @@ from medmodel.core import audit
 from medmodel.imaging.images import Pixels, png_bytes, thumbnail
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
+from medmodel.reports.multi_label.finding_sentences import predicted_sentence
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
+from pages._shared.multi_label.diagnosis_view import as_shown, decisions_of
 from pages._shared.prediction.cases import (
     Case,
     pixels_of,
@@ -26,6 +28,7 @@ from pages._shared.prediction.ood_view import is_unlike_training, split_of
 from pages._shared.prediction.prediction_cache import (
     Answer,
     ask,
+    ask_findings,
     heatmap_of,
     starting,
     warm,
@@ -36,6 +39,7 @@ from pages._shared.prediction.prediction_view import (
     with_map,
 )
 from pages._shared.presenter.curves_scene import model_state
+from pages._shared.presenter.finding_slides import finding_bars, finding_notes
 from pages._shared.presenter.scene import Scene, go_to, turned
 from pages._shared.presenter.subject import chosen_run, trainings
 
@@ -70,9 +74,17 @@ def diagnose_scene() -> Scene:
         )
         return Scene(slide, live=True)
     at = min(st.session_state.get(_AT, len(cases) - 1), len(cases) - 1)
-    answer = ask(run, [cases[at]])[0]
+    answer = _asked(run, cases[at])
     slide, viewer = _slide(answer, at, len(cases))
     return Scene(slide, turn=lambda by: _turn(len(cases), at, by), viewer=viewer)
+
+
+def _asked(run: Run, case: Case) -> Answer:
+    """What the model says, with probabilities as they are shown."""
+    if not run.config.multi_label:
+        return ask(run, [case])[0]
+    answer = ask_findings(run, [case])[0]
+    return as_shown(answer, decisions_of(run, answer.classes))
 
 
 def _consent() -> Scene:
@@ -97,7 +109,7 @@ def _model() -> Run | None:
     asked = chosen_run()
     candidates = [asked] if asked is not None else []
     candidates += [e.run for e in trainings()]
-    finished = {e.run.id for e in run_index.finished(widgets.store())}
+    finished = {e.run.id for e in run_index.finished(widgets.store(), multi_label=True)}
     return next((run for run in candidates if run.id in finished), None)
 
 
@@ -148,7 +160,8 @@ def _turn(count: int, at: int, by: int) -> None:
 
 def _slide(answer: Answer, at: int, count: int) -> tuple[Slide, dict[str, Any]]:
     """The slide, and its images as `show_viewer` takes them."""
-    notes = [calibration_sentence(answer.prediction.temperature)]
+    several = answer.run.config.multi_label
+    notes = [] if several else [calibration_sentence(answer.prediction.temperature)]
     if count > 1:
         notes.append(_("Image {number} of {count}.", number=at + 1, count=count))
     case, viewer = answer.case, viewed(answer.case)
@@ -165,20 +178,14 @@ def _slide(answer: Answer, at: int, count: int) -> tuple[Slide, dict[str, Any]]:
             ),
         )
         return unlike, viewer
-    return _with_answer(slide, viewer, answer)
+    with_answer = _with_findings if several else _with_answer
+    return with_answer(slide, viewer, answer)
 
 
 def _with_answer(
     slide: Slide, viewer: dict[str, Any], answer: Answer
 ) -> tuple[Slide, dict[str, Any]]:
-    name = answer.classes[answer.first_choice]
-    heatmap = heatmap_of(answer, answer.first_choice)
-    overlay = plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, OPACITY)
-    caption = plots.heatmap_caption(heatmap, name)
-    map_title = _("Saliency map: {name}", name=name)
-    map_image = Image(map_title, caption, png_bytes(overlay))
-    alt = _("Heat map for {name} laid over the image", name=name)
-    layer = Layer(map_title, caption, alt, overlay)
+    map_image, layer = _map_of(answer, answer.first_choice)
     if answer.decision:
         slide = replace(slide, notes=(*slide.notes, answer.decision))
     sentence = f"{answer.run.title}."
@@ -192,9 +199,50 @@ def _with_answer(
         sentence=sentence,
         images=(*slide.images, map_image),
         bars=_bars(answer),
-        notes=(caption, *_learned(answer), *slide.notes),
+        notes=(layer.caption, *_learned(answer), *slide.notes),
     )
     return shown, with_map(answer, viewer, layer)
+
+
+def _with_findings(
+    slide: Slide, viewer: dict[str, Any], answer: Answer
+) -> tuple[Slide, dict[str, Any]]:
+    """The same of several findings: those above their thresholds, and a map of one."""
+    decisions = decisions_of(answer.run, answer.classes)
+    map_image, layer = _map_of(answer, int(answer.probabilities.argmax()))
+    sentence = f"{answer.run.title}."
+    if answer.case.label:
+        sentence = _(
+            "{run}. Findings in the data set: {label}.",
+            run=answer.run.title,
+            label=answer.case.label,
+        )
+    shown = replace(
+        slide,
+        title=predicted_sentence(answer.probabilities, decisions),
+        sentence=sentence,
+        images=(*slide.images, map_image),
+        bars=finding_bars(answer, decisions, MOST_BARS),
+        notes=(
+            layer.caption,
+            *_learned(answer),
+            *finding_notes(decisions, MOST_BARS),
+            *slide.notes,
+        ),
+    )
+    return shown, with_map(answer, viewer, layer)
+
+
+def _map_of(answer: Answer, position: int) -> tuple[Image, Layer]:
+    """The saliency map of a class, for the slide and for the viewer."""
+    name = answer.classes[position]
+    heatmap = heatmap_of(answer, position)
+    overlay = plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, OPACITY)
+    caption = plots.heatmap_caption(heatmap, name)
+    title = _("Saliency map: {name}", name=name)
+    alt = _("Heat map for {name} laid over the image", name=name)
+    image = Image(title, caption, png_bytes(overlay))
+    return image, Layer(title, caption, alt, overlay)
 
 
 def _learned(answer: Answer) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,17 +105,6 @@ def test_data_counts_images_by_finding(
     bars = {bar["name"]: bar["text"] for bar in slide["bars"]}
     assert bars == {"bright": "8", "striped": "8", "No finding": "4"}
     assert not any("class" in note.casefold() for note in slide["notes"])
-
-
-def test_diagnose_says_that_a_model_of_several_findings_is_not_asked(
-    projector: Projector, folder: Path
-) -> None:
-    run = write_finished_run(folder, "first")
-    run.write_config(replace(run.config, multi_label=True, class_weights=False))
-    app = opened("diagnose", run=run.id)
-    if "understand" in projector.data["action"]:
-        pressed(app, projector, "action")
-    assert "finds several findings on one image" in projector.data["slide"]["sentence"]
 
 
 def test_up_and_down_show_other_data_sets(
