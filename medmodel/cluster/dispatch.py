@@ -8,6 +8,7 @@ that calls this.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import time
@@ -97,7 +98,7 @@ class Dispatcher:
             nodes = self.head.nodes()
             note_cluster(self.store, nodes, looked=self._clock())
             for folder, sent in list(self._sent.items()):
-                self._follow(Run(folder), sent, nodes)
+                self._follow_or_end(Run(folder), sent, nodes)
             self._list_waiting()
             self._send_waiting(nodes)
         except ClusterError as error:
@@ -106,13 +107,17 @@ class Dispatcher:
 
     # --- following ---------------------------------------------------------------
 
-    def _follow(self, run: Run, sent: SentRun, nodes: list[Node]) -> None:
+    def _follow_or_end(self, run: Run, sent: SentRun, nodes: list[Node]) -> None:
         job = self.head.job(sent.job)
         try:
-            status = run.status
+            self._follow(run, sent, job, nodes)
         except (RunError, FileError):  # deleted, or damaged: nothing can come of it
             self._end(run, sent, job)
-            return
+
+    def _follow(
+        self, run: Run, sent: SentRun, job: Job | None, nodes: list[Node]
+    ) -> None:
+        status = run.status
         if status.state is RunStatus.QUEUED:
             self._follow_waiting(run, sent, job, nodes)
         elif status.state is RunStatus.RUNNING:
@@ -208,7 +213,8 @@ class Dispatcher:
             if free <= 0:
                 return
             if run.folder not in self._sent and _queued(run):
-                self._send(run, nodes)
+                with contextlib.suppress(RunError, FileError):  # deleted a moment ago
+                    self._send(run, nodes)
                 free -= 1
 
     def _send(self, run: Run, nodes: list[Node]) -> None:
@@ -282,7 +288,8 @@ def note_problem(store: RunStore, problem: str) -> None:
         return
     note_cluster(store, known.nodes, problem, time.time())
     for run, _status in list(queue.waiting(store)):
-        queue.change_waiting(run, RunStatus.QUEUED, message=problem)
+        with contextlib.suppress(RunError, FileError):  # deleted a moment ago
+            queue.change_waiting(run, RunStatus.QUEUED, message=problem)
 
 
 def entrypoint(run: Run, share: Share) -> str:

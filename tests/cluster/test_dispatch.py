@@ -362,8 +362,9 @@ def test_another_process_goes_on_where_the_first_was_killed(
     assert run.status.state is RunStatus.STOPPED
 
 
+@pytest.mark.parametrize("file", ["status.json", "config.json", "lock"])
 def test_a_damaged_run_keeps_nobody_waiting(
-    dispatcher: Dispatcher, stub: StubHead
+    dispatcher: Dispatcher, stub: StubHead, file: str
 ) -> None:
     first, second = submitted(2)
     (first.folder / "config.json").write_text("{")
@@ -371,7 +372,8 @@ def test_a_damaged_run_keeps_nobody_waiting(
     assert [job["submission_id"] for job in stub.submitted] == [
         f"medmodel-{second.id}-1"
     ]
-    (second.folder / "status.json").write_text("{")
+    (second.folder / file).unlink(missing_ok=True)
+    (second.folder / file).mkdir()
     dispatcher.look()
     assert stub.jobs[f"medmodel-{second.id}-1"] == "STOPPED"
 
