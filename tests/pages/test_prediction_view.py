@@ -50,7 +50,7 @@ def test_a_tie_has_no_predicted_class(scores: list[float], sentence: str) -> Non
 def test_a_prediction_knows_its_tie() -> None:
     even = np.array([0.5, 0.5], np.float32)
     tie = Prediction(["a", "b"], even)
-    assert tie.tied == ["a", "b"] and not Prediction(["a"], np.ones(1)).tied
+    assert tie.tied == ["a", "b"] and not Prediction(["a"], even[:1]).tied
     assert not replace(tie, raw=np.array([0.4, 0.6], np.float32)).tied
     assert not replace(tie, threshold=DecisionThreshold("b", 0.3)).tied
     assert with_tie("a 50 %", True) == "a 50 %, tied with another class"

@@ -39,6 +39,12 @@ _ASKED = (
     "public/private seen/unseen fit/score apprentissage/essai A_train/B_test"
 )
 """Folders that may be splits, and are not known."""
+_UNSURE = "valid is_valid test external dev evaluation"
+"""Columns of yes and no that may be a split, and of half the lines say yes."""
+_SPLIT_LABELS = ("train test", "valid test", "training validation")
+"""Labels that are words of splits, all of them."""
+_LABELS = ("valid invalid", "test control", "train bus", "test normal")
+"""Labels of which one is a word of a split."""
 _FLAGS = "is_train isTrain istrain is_training in_train train used_for_train"
 _FLAT = ["1.png", "2.png", "3.png", "4.png"]
 _BOTH = {f"{label}, {split}": 1 for label in "ab" for split in ("train", "test")}
@@ -70,11 +76,40 @@ def split_cases() -> Iterator[Case]:
             rows = _rows(f",a,{yes} ,b,{yes} ,a,{no} ,b,{no}".split())
             table = {"l.csv": f"file,label,{flag}\n{rows}"}
             yield drawn(f"{flag} of {yes} and {no}", _FLAT, _BOTH, table=table)
+    yield from _doubtful_columns()
     for column in ("fold", "usage", "set", "phase"):
         rows = _rows([",a,0", ",b,1", ",a,2", ",b,0"])
         left = "Left out: l.csv"
         table = {"l.csv": f"file,label,{column}\n{rows}"}
         yield drawn(f"{column} of numbers", _FLAT, {"a": 2, "b": 2}, left, table)
+
+
+def _doubtful_columns() -> Iterator[Case]:
+    """Columns that name splits, or something else by the same words."""
+    half = _rows([",a,yes", ",b,no", ",a,no", ",b,yes"])
+    for column in _UNSURE.split():
+        asked = re.compile(f"column '{column}' says yes of 2 of 4 lines")
+        yield drawn(
+            f"{column} of half the lines",
+            _FLAT,
+            asked,
+            table={"l.csv": f"file,label,{column}\n{half}"},
+        )
+    few = _rows([",a,no", ",b,no", ",a,no", ",b,yes"])
+    some = {"a, train": 2, "b, train": 1, "b, val": 1}
+    for column in ("valid", "is_valid", "validation"):
+        table = {"l.csv": f"file,label,{column}\n{few}"}
+        yield drawn(f"{column} of few lines", _FLAT, some, table=table)
+    for column in ("TR", "va", "ts"):  # findings, or units
+        table = {"l.csv": f"file,label,{column}\n{half}"}
+        yield drawn(f"{column} as a column", _FLAT, {"a": 2, "b": 2}, table=table)
+    asked = re.compile("called like splits")
+    for pair in _SPLIT_LABELS + _LABELS:
+        one, other = pair.split()
+        rows = _rows([f",{word}" for word in (one, other, one, other)])
+        result = asked if pair in _SPLIT_LABELS else {one: 2, other: 2}
+        table = {"l.csv": f"file,label\n{rows}"}
+        yield drawn(f"labels {pair}", _FLAT, result, table=table)
 
 
 def _rows(ends: list[str]) -> str:

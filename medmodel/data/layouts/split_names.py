@@ -96,7 +96,7 @@ def splits_of(names: Iterable[str]) -> dict[str, Role]:
     splits = {name: _resolved(usable.get(name, _NONE), others) for name in parsed}
     if all(splits.values()):
         return splits
-    return {n: "" if _is_short(n) else split for n, split in splits.items()}
+    return {n: "" if is_short(n) else split for n, split in splits.items()}
 
 
 def without_split(name: str) -> tuple[Role, str]:
@@ -166,6 +166,7 @@ def _kind(word: str) -> str:
     return ""
 
 
-def _is_short(name: str) -> bool:
+def is_short(name: str) -> bool:
+    """Whether a name says a split in two letters, which mean other things as well."""
     words = re.split(r"[\W_]+", name.casefold())
     return any(w in _KINDS and len(w) <= _SHORT and w.isascii() for w in words)

@@ -19,6 +19,7 @@ from medmodel.data.language_words import is_language
 from medmodel.data.layouts.layout_choice import AmbiguousLayoutError, TableReading
 from medmodel.data.layouts.split_names import (
     Role,
+    is_short,
     split_of,
     splits_of,
     without_accents,
@@ -370,6 +371,9 @@ def _as_table(form: Form, at: int) -> Table | None:
         if n not in columns.values() and _is_binary(rows, n)
     ]
     flags = {n: split for n in binary if (split := _flagged_split(header[n]))}
+    if len(flags) == 1 or len(flags) < len(binary):
+        # Beside other findings TR is one, too.
+        flags = {n: s for n, s in flags.items() if not is_short(header[n])}
     classes = {header[n]: n for n in binary if n not in flags}
     if "label" in columns or len(classes) < 2:
         classes = {}

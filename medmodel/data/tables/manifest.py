@@ -30,6 +30,7 @@ from medmodel.data.tables.finding_columns import (
     of_columns,
     with_findings,
 )
+from medmodel.data.tables.split_questions import check_splits
 from medmodel.data.tables.workbook import WORKBOOKS
 from medmodel.language import _
 
@@ -112,6 +113,8 @@ def find_tables(
             ):
                 others.append((path, NOT_AN_IMAGE))
             elif path != SAMPLE_TRUTH or table.has_labels:
+                if ask and not reading:
+                    check_splits(table, folder, list(_lines(table, folder)))
                 if not reading and not table.has_splits:
                     table = _with_split_column(table, folder)
                 tables.append(_with_findings(folder, table, bool(reading), ask))

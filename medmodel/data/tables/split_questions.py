@@ -1,0 +1,70 @@
+"""What looks like a split of a table and may be something else: somebody is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from medmodel.data.layouts.layout_choice import AmbiguousLayoutError
+from medmodel.data.layouts.split_names import KNOWN, splits_of
+from medmodel.data.tables.columns import TRUE, Table
+from medmodel.language import _
+
+_MOST_WORDS = 12
+"""Different labels that may all be words of splits."""
+
+
+def check_splits(table: Table, folder: Path, lines: Sequence[Sequence[str]]) -> None:
+    """Asks where labels may be splits, or yes and no another thing than a split.
+
+    A column "valid" says of some tables which images are for validation, of others
+    which can be used; nobody validates on as many images as he trains on.
+
+    Args:
+        table: As found by the names of its columns.
+        folder: The data set's.
+        lines: Of the table, below its header.
+
+    Raises:
+        AmbiguousLayoutError: All labels are words of splits, of two at least; or the
+            only column of yes and no that says a split says validation or test of half
+            of the lines or more.
+    """
+    path = table.path.relative_to(folder).as_posix()
+    labels = _words(table.columns.get("label"), lines)
+    if 0 < len(labels) <= _MOST_WORDS:
+        splits = splits_of(labels)
+        if all(splits.values()) and len(set(splits.values())) > 1:
+            raise AmbiguousLayoutError(
+                _(
+                    "{name} has classes that are called like splits: {labels}. Call "
+                    "that column split if they are, and the classes otherwise if not.",
+                    name=table.path.name,
+                    labels=_(", ").join(sorted(labels)),
+                ),
+                path,
+            )
+    if len(table.flags) != 1:
+        return
+    ((at, split),) = table.flags.items()
+    said = [line[at].casefold() in TRUE for line in lines if at < len(line)]
+    if split != "train" and 2 * sum(said) >= len(said) > 0:
+        raise AmbiguousLayoutError(
+            _(
+                "{name}: its column {column!r} says yes of {count:,} of {lines:,} "
+                "lines: it may be a split, or say something else of the images. Write "
+                "{known} into a column called split, or call this one otherwise.",
+                name=table.path.name,
+                column=table.header[at],
+                count=sum(said),
+                lines=len(said),
+                known=_(KNOWN),
+            ),
+            path,
+        )
+
+
+def _words(at: int | None, lines: Sequence[Sequence[str]]) -> set[str]:
+    if at is None:
+        return set()
+    return {line[at] for line in lines if at < len(line) and line[at]}
