@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,10 @@ from medmodel.imaging.images import Pixels
 
 Colour = tuple[int, int, int]
 Area = npt.NDArray[np.bool_]
+# Of Okabe and Ito (2008) the light ones.
+_COLOURS: tuple[Colour, ...] = (
+    *((230, 159, 0), (86, 180, 233), (204, 121, 167), (217, 200, 26), (0, 158, 115)),
+)
 _WIDTH = 2
 """Pixels of a line in the drawing."""
 
@@ -43,10 +48,12 @@ def draw_contours(
     return drawn
 
 
-def rgb(colour: str) -> Colour:
-    """A colour that is given as `#0072B2`."""
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return red, green, blue
+def contour_colours(classes: Sequence[str]) -> dict[str, Colour]:
+    """A colour for each class whose line is seen on a dark scan, too.
+
+    The first one is that of Evaluate for what a model outlines.
+    """
+    return dict(zip(classes, cycle(_COLOURS), strict=False))
 
 
 def _border(area: Area) -> Area:

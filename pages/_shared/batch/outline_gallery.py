@@ -20,7 +20,7 @@ from medmodel.imaging.images import png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image
 from medmodel.language import _, translate
 from medmodel.reports import plots
-from medmodel.reports.contours import draw_contours, rgb
+from medmodel.reports.contours import Colour, contour_colours, draw_contours
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
 from pages._shared.common.legible import legible
@@ -102,9 +102,9 @@ def outlined_images(
     return [image if isinstance(image, bytes) else translate(image) for image in images]
 
 
-def _values(facts: ModelFacts) -> tuple[tuple[int, str], ...]:
+def _values(facts: ModelFacts) -> tuple[tuple[int, Colour], ...]:
     """Value in masks and colour of each class but the background."""
-    colours = plots.class_colours(facts.class_names[1:])
+    colours = contour_colours(facts.class_names[1:])
     return tuple(zip(facts.mask_values[1:], colours.values(), strict=True))
 
 
@@ -115,7 +115,7 @@ def _small_image(
     path: str,
     frame: int,
     place: tuple[int, int] | None,
-    values: tuple[tuple[int, str], ...],
+    values: tuple[tuple[int, Colour], ...],
     axis: samples.Axis,
 ) -> bytes:
     options = DecodeOptions(frame=frame if frame else -1, axis=axis)
@@ -124,7 +124,7 @@ def _small_image(
     areas = [(np.zeros(pixels.shape[:2], bool), (0, 0, 0))]
     if place is not None:
         mask = masks.read(batch, *place)
-        areas = [(mask == value, rgb(colour)) for value, colour in values]
+        areas = [(mask == value, colour) for value, colour in values]
     return png_bytes(plots.framed(draw_contours(pixels, areas, 2 * SIDE)))
 
 

@@ -23,7 +23,7 @@ from medmodel.imaging.measurement.pixel_spacing import pixel_measures
 from medmodel.imaging.measurement.shapes import PixelSize
 from medmodel.language import _, format_date
 from medmodel.reports import plots
-from medmodel.reports.contours import draw_contours, rgb
+from medmodel.reports.contours import contour_colours, draw_contours
 from medmodel.reports.follow_up_figure import series_figure, size_figure
 from medmodel.runs.run import Run
 from pages._shared.common.charts import show_figure
@@ -245,10 +245,10 @@ def _drawn(answer: Outlined, place: int, plainly: bool) -> bytes:
     changed = answer.run.model_path.stat().st_mtime_ns
     key = (answer.run.id, changed, answer.case.key, place, plainly)
     if key not in cache:
-        colours = plots.class_colours(answer.names[1:])
+        colours = contour_colours(answer.names[1:])
         area = answer.area(place) & (not plainly)
         pixels: Pixels = pixels_of(answer.case)
-        colour = rgb(colours[answer.names[place]])
+        colour = colours[answer.names[place]]
         drawing = draw_contours(pixels, [(area, colour)], 2 * _SIDE)
         cache[key] = png_bytes(plots.framed(drawing))
     return cache[key]
