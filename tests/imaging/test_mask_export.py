@@ -163,9 +163,44 @@ def test_an_image_whose_pixels_are_no_squares_gets_its_own_size_back() -> None:
     assert np.array_equal(read(file, "a.dcm", "axial", -1)["values"] > 0, wide > 0)
 
 
-def test_what_the_source_lacks_is_said() -> None:
-    with pytest.raises(ImageError, match="a.dcm lacks what a DICOM segmentation"):
-        written(source(StudyInstanceUID=None))
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("StudyInstanceUID", r"\(Study Instance UID\)"),
+        ("SOPInstanceUID", r"\(SOP Instance UID\)"),
+        ("Modality", r"\(Modality\)"),
+        ("FrameOfReferenceUID", "Frame Of Reference UID"),
+    ],
+)
+def test_what_the_source_lacks_is_said(missing: str, words: str) -> None:
+    told = f"a.dcm lacks what a DICOM segmentation must say of its source.*{words}"
+    with pytest.raises(ImageError, match=told):
+        written(source(**{missing: None}))
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value")
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("PatientID", None),
+        ("PatientSex", "unknown"),
+        ("StudyDate", "00000000"),
+        ("StudyTime", None),
+        ("AccessionNumber", None),
+        ("SpecificCharacterSet", ""),
+    ],
+)
+def test_what_may_be_empty_is_left_empty(keyword: str, value: str | None) -> None:
+    read_again = segread(io.BytesIO(written(source(**{keyword: value}))))
+    assert not read_again.get(keyword)
+    assert read_again.StudyInstanceUID == "1.2.3" and read_again.pixel_array.any()
+
+
+def test_a_source_without_file_meta_information() -> None:
+    bare = io.BytesIO()
+    dataset = pydicom.dcmread(io.BytesIO(source()))
+    pydicom.dcmwrite(bare, pydicom.Dataset(dataset), implicit_vr=True)
+    assert segread(io.BytesIO(written(bare.getvalue()))).pixel_array.any()
 
 
 def test_a_damaged_segmentation_is_said() -> None:

@@ -14,6 +14,8 @@ import numpy as np
 
 from medmodel.core.errors import DECODER_ERRORS, ImageError
 from medmodel.imaging import untrusted
+from medmodel.imaging.dicom.conforming import COPIED, conforming, stored_text
+from medmodel.imaging.dicom.reading import parse
 from medmodel.imaging.mask_export import resized, unpacked
 from medmodel.imaging.mask_values import Mask
 from medmodel.imaging.scaling import isotropic_size
@@ -24,6 +26,12 @@ STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 _STORAGES = (STORAGE, "1.2.840.10008.5.1.4.1.1.66.7")
 """And Label Map Segmentation Storage, whose pixels are the numbers of segments."""
 _MANUFACTURER = "MedModel"
+_NEEDED = (
+    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"),
+    "Modality",
+)
+"""Of a source to be referred to (type 1)."""
+_CHARACTERS = "SpecificCharacterSet"
 
 
 def read_segmentation_file(
@@ -36,10 +44,8 @@ def read_segmentation_file(
     algorithm: Sequence[str],
 ) -> dict[str, Any]:
     """What the sandbox runs for `mask_export.dicom_segmentation`: `file`, the bytes."""
-    import pydicom
-
     data, chosen = untrusted.content(data, file, options)
-    source = pydicom.dcmread(io.BytesIO(data))
+    source = _conforming_source(data, name)
     frames = int(source.get("NumberOfFrames", 1) or 1)
     plane = resized(unpacked(mask), (int(source.Rows), int(source.Columns)))
     planes = np.zeros((frames, *plane.shape), np.uint8)
@@ -49,15 +55,41 @@ def read_segmentation_file(
             warnings.simplefilter("ignore")
             written = _written(source, planes, names, algorithm)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ImageError(
-            _(
-                "{name} lacks what a DICOM segmentation must say of its source "
-                "({reason}): save the mask as PNG or NIfTI instead.",
-                name=name,
-                reason=error,
-            )
-        ) from error
+        raise _lacking(name, error) from error
     return {"file": written}
+
+
+def _conforming_source(data: bytes, name: str) -> Any:
+    """The source, whose patient and study a new file may have.
+
+    Elements that may be empty (type 2) are made so where they are missing or hold what
+    no new file may; without a UID it cannot be referred to.
+
+    Raises:
+        ImageError: A UID or its modality is missing, or it is damaged.
+    """
+    from pydicom.datadict import dictionary_description
+
+    source = parse(data, name)
+    for keyword in _NEEDED:
+        if not stored_text(source, keyword):
+            raise _lacking(name, dictionary_description(keyword))
+    for keyword in COPIED:
+        setattr(source, keyword, conforming(source, keyword))
+    if not stored_text(source, _CHARACTERS) and _CHARACTERS in source:
+        delattr(source, _CHARACTERS)
+    return source
+
+
+def _lacking(name: str, what: object) -> ImageError:
+    return ImageError(
+        _(
+            "{name} lacks what a DICOM segmentation must say of its source ({reason}): "
+            "save the mask as PNG or NIfTI instead.",
+            name=name,
+            reason=what,
+        )
+    )
 
 
 def _written(

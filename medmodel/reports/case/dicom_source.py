@@ -7,13 +7,13 @@ Of the source's header only what a new file may have is taken: values that confo
 from __future__ import annotations
 
 import io
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
 from medmodel.imaging import untrusted
 from medmodel.imaging.decoded_image import DecodeOptions
+from medmodel.imaging.dicom.conforming import COPIED, conforming, stored_text
 from medmodel.imaging.untrusted import DataFile
 from medmodel.language import N_, _
 
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 
 NAME = "MedModel"
 """Who made the report."""
-COPIED = (
-    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
-    *("StudyID", "StudyDate", "StudyTime", "AccessionNumber"),
-    "ReferringPhysicianName",
-)
-"""Elements of patient and study that a new file of the same study has, too."""
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 PATIENT = {
     "PatientName": N_("Patient's name"),
@@ -118,35 +112,3 @@ def reported_image(data: bytes, name: str, identified: bool) -> Dataset:
         image.PatientIdentityRemoved = "YES"
         image.DeidentificationMethod = f"{NAME}: patient and study left out"
     return image
-
-
-def stored_text(header: Dataset, keyword: str) -> str:
-    """An element's value as it is stored; "" where it is absent or no value."""
-    try:
-        value = header.get(keyword)
-    except (TypeError, ValueError):  # such as 1A as a number of frames
-        return ""
-    return "" if value is None else str(value).strip()
-
-
-def conforming(header: Dataset, keyword: str) -> str:
-    """An element's value where a new file may have it; else "".
-
-    Dates and times as before DICOM 3.0 (`1997.04.24`, `14:04:38`) are written as now.
-    """
-    from pydicom import config
-    from pydicom.datadict import dictionary_VR
-    from pydicom.valuerep import validate_value
-
-    value, kind = stored_text(header, keyword), dictionary_VR(keyword)
-    value = value.replace(".", "") if kind == "DA" else value
-    value = value.replace(":", "") if kind == "TM" else value
-    try:
-        if kind == "DA" and value:
-            datetime.strptime(value, "%Y%m%d")
-        elif kind == "TM" and value:
-            datetime.strptime(value.partition(".")[0].ljust(6, "0")[:6], "%H%M%S")
-        validate_value(kind, value, config.RAISE)
-    except ValueError:
-        return ""
-    return "" if keyword == "PatientSex" and value not in ("M", "F", "O") else value
