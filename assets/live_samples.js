@@ -44,5 +44,6 @@ class Samples {
 // A score is never certain: it only rounds to 0 or 1.
 function percent(share) {
   const whole = Math.round(100 * share);
-  return whole < 1 ? "< 1 %" : whole > 99 ? "> 99 %" : `${whole} %`;
+  // No line ends before the sign.
+  return (whole < 1 ? "< 1 %" : whole > 99 ? "> 99 %" : `${whole} %`).replaceAll(" ", "\u00a0");
 }

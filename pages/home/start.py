@@ -97,8 +97,6 @@ else:
                 label=f"**{plain(entry.title)}**",
                 query_params={"run": entry.run.id},
             )
-            st.markdown(
-                " · ".join([*facts, ago(entry.status.created)]), width="content"
-            )
+            st.caption(" · ".join([*facts, ago(entry.status.created)]), width="content")
     if len(found) > SHOWN:
         st.page_link(widgets.RUNS, label=_("All runs"), icon=":material/list:")

@@ -26,7 +26,7 @@ Order = Literal["disagrees", "uncertain", "unlike"]
 ORDERS: dict[Order, str] = {
     "disagrees": N_("Label disagrees"),
     "uncertain": N_("Uncertain"),
-    "unlike": N_("Unlike the others"),
+    "unlike": N_("Outliers"),
 }
 SPLITS = {
     "train": N_("Training"),

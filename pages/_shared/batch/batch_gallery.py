@@ -68,8 +68,7 @@ def show_gallery(batch: Run, model: Run | None, rows: pd.DataFrame) -> None:
 
 def _chosen(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
     orders = [o for o in table.ORDERS if o != "worst" or (rows["label"] != "").any()]
-    choice, of_class = st.columns([2, 1], vertical_alignment="bottom")
-    order = choice.segmented_control(
+    order = st.segmented_control(
         _("Order"),
         orders,
         format_func=legible(lambda key: _(table.ORDERS[key])),
@@ -83,7 +82,7 @@ def _chosen(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
         ),
     )
     classes = scored_classes(rows)
-    name = of_class.selectbox(
+    name = st.selectbox(
         _("Predicted class"),
         ["", *classes],
         format_func=lambda name: name or _("Any"),

@@ -46,8 +46,7 @@ def choose_outlined(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
         batch: The batch.
         rows: As from `outlines.described`.
     """
-    choice, of_class = st.columns([2, 1], vertical_alignment="bottom")
-    order = choice.segmented_control(
+    order = st.segmented_control(
         _("Order"),
         list(outlines.ORDERS),
         format_func=legible(lambda key: _(outlines.ORDERS[key])),
@@ -59,7 +58,7 @@ def choose_outlined(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
             "the outlined area. Without an outline: these, then the smallest areas."
         ),
     )
-    name = of_class.selectbox(
+    name = st.selectbox(
         _("Class"),
         ["", *outlines.outlined_classes(rows)],
         format_func=lambda name: name or _("All classes"),

@@ -12,6 +12,7 @@ SAMPLES = "sample-images"
 FILES = "uploaded-images"
 """The field of Diagnose."""
 _CAMERA = "camera-image"
+_CAMERA_WIDTH = 420
 
 
 def uploaded_files(label: str = "", field: str = FILES) -> list[UploadedFile]:
@@ -49,7 +50,10 @@ def uploaded_files(label: str = "", field: str = FILES) -> list[UploadedFile]:
 def take_photo() -> None:
     """A button that opens the camera of the visitor's computer or phone."""
     with st.popover(_("Camera"), icon=":material/photo_camera:"):
-        st.camera_input(_("Take a photo"), key=_CAMERA, on_change=_take_photo)
+        # Of a width at which its button stands on a projector's screen, too.
+        st.camera_input(
+            _("Take a photo"), key=_CAMERA, on_change=_take_photo, width=_CAMERA_WIDTH
+        )
 
 
 def _kept(field: str) -> dict[str, UploadedFile]:

@@ -15,6 +15,7 @@ from medmodel.core.regular_files import open_data_file
 from medmodel.data.layout import list_files
 from medmodel.data.layouts.listing import list_folder
 from medmodel.language import _, translate
+from medmodel.reports.plots import shortened
 from medmodel.runs import queue, run_index
 from medmodel.runs.queue_plan import WaitingRun, queue_plan
 from medmodel.runs.run import Run
@@ -25,6 +26,8 @@ from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import duration, plain
 
 _SHOWN = 20
+_LETTERS = 34
+"""Of a title beside the buttons, whose link would be cut without a sign."""
 
 
 def show_queue(entries: Sequence[Entry]) -> None:
@@ -105,9 +108,10 @@ def _show_waiting(waiting: WaitingRun, place: int, count: int) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch", gap=None):
             kind = "batch" if run.is_batch else "run"
+            title = plain(shortened(waiting.entry.title, _LETTERS))
             st.page_link(
                 widgets.BATCH if run.is_batch else widgets.RUNS,
-                label=f"{place + 1} · {plain(waiting.entry.title)}",
+                label=f"{place + 1} · {title}",
                 query_params={kind: run.id},
             )
             memory = memory_sentence(waiting.needed, waiting.total, waiting.device)
