@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from medmodel.cluster.head import Head, Job, JobState, Node
 from medmodel.cluster.records import (
+    AHEAD,
     ClusterState,
     SentRun,
     Share,
@@ -207,8 +208,8 @@ class Dispatcher:
             self._waiting = [run for run, _status in queue.waiting(self.store)]
 
     def _send_waiting(self, nodes: list[Node]) -> None:
-        """Hands in as many as there is room for: the others can still be moved."""
-        free = places(nodes) - len(self._sent)
+        """Hands in what there is room for, and the next: others can still be moved."""
+        free = places(nodes) + AHEAD - len(self._sent)
         for run in self._waiting:
             if free <= 0:
                 return

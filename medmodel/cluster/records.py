@@ -11,6 +11,9 @@ from medmodel.core.storage import read_if_whole, write_json
 from medmodel.runs.run import Run, RunStore
 
 FILE = "cluster.json"
+AHEAD = 1
+"""Runs that are handed in beside those that have room: the next one's driver is up when
+a node becomes free, and a cluster that grows on demand sees a demand."""
 
 
 @dataclass(frozen=True)

@@ -82,21 +82,20 @@ def job_of(run: Run) -> str:
 def test_as_many_are_sent_as_there_is_room_for(
     dispatcher: Dispatcher, stub: StubHead, clock: Clock
 ) -> None:
-    runs = submitted(3)
+    runs = submitted(4)
     dispatcher.look()
     dispatcher.look()
-    first, second, third = runs
+    first, second, ahead, last = runs
     assert [job["submission_id"] for job in stub.submitted] == [
-        f"medmodel-{first.id}-1",
-        f"medmodel-{second.id}-1",
+        f"medmodel-{run.id}-1" for run in (first, second, ahead)
     ]
     assert first.status.message == "Sent to the cluster: waits for a free node."
-    assert third.status.message == "Waiting for its turn."
+    assert last.status.message == "Waiting for its turn."
     end(taken(first), RunStatus.DONE, clock.now)
     stub.jobs[job_of(first)] = "SUCCEEDED"
     dispatcher.look()
     dispatcher.look()
-    assert job_of(third) in stub.jobs and sent_run(first).over
+    assert job_of(last) in stub.jobs and sent_run(first).over
     assert not dispatcher.idle
 
 

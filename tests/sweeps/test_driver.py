@@ -265,10 +265,12 @@ def test_a_combination_that_never_became_a_run_is_tried_again(
     assert sorted(t.values["size"] for t in sweep.results.trials) == [64, 96]
 
 
-def test_a_trial_for_every_place_of_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_for_every_place_of_a_cluster_and_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("MEDMODEL_RAY", "http://head:8265")
-    driver = Driver(begun(trials=3), RunStore())
+    driver = Driver(begun(trials=5), RunStore())
     nodes = [Node("1", "a", 4, 0), Node("2", "b", 4, 0)]
     write_cluster_state(RunStore(), ClusterState(nodes, "", 1.0))
     driver.step()
-    assert len(waiting()) == 2
+    assert len(waiting()) == 3
