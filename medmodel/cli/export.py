@@ -64,7 +64,7 @@ def command(
         values = {"run": run.id, "file": str(target), "faithful": report.faithful}
         print_json(values | asdict(report))
     else:
-        _say_report(report, target)
+        _say_report(report, target, run.config.multi_label)
 
 
 def _export(run: Run, key: str) -> ExportReport:
@@ -88,18 +88,28 @@ def _export(run: Run, key: str) -> ExportReport:
     return report
 
 
-def _say_report(report: ExportReport, target: Path) -> None:
+def _say_report(report: ExportReport, target: Path, several: bool) -> None:
+    values = {
+        "file": target.name,
+        "size": report.bytes / 1e6,
+        "images": report.images,
+        "drawn": report.drawn,
+        "share": report.same_class,
+        "difference": report.largest_difference,
+    }
     say(
         _(
+            "{file}: {size:.1f} MB. On {images:,} test images and {drawn:,} of noise a "
+            "finding is predicted by both or by neither in {share:.1%}, probabilities "
+            "differ by {difference:.1g} at most.",
+            **values,
+        )
+        if several
+        else _(
             "{file}: {size:.1f} MB. On {images:,} test images and {drawn:,} of noise "
             "the same class in {share:.1%}, probabilities differ by {difference:.1g} "
             "at most.",
-            file=target.name,
-            size=report.bytes / 1e6,
-            images=report.images,
-            drawn=report.drawn,
-            share=report.same_class,
-            difference=report.largest_difference,
+            **values,
         )
     )
     if not report.faithful:

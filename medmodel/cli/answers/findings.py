@@ -181,7 +181,7 @@ def say_answers(run: Run, answers: Sequence[ImageAnswer]) -> None:
     if reason:
         say(_("No finding has a threshold. {reason}", reason=translate(reason)))
     raw = [each.name for each in decisions if not each.calibrated]
-    if raw:
+    if raw and any(_probabilities(answer, decisions) for answer in answers):
         names = _(", ").join(raw)
         say(_("Probabilities that are not calibrated: {findings}.", findings=names))
 

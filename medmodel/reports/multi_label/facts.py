@@ -94,7 +94,7 @@ def limits(run: Run, findings: RunFindings) -> list[str]:
     said += run_facts.patient_overlap(run)
     said += few_units(run, evaluation)
     said += run_facts.same_source(run)
-    said += _untested(run, evaluation)
+    said += untested(run, evaluation)
     return [
         *said,
         _(run_facts.UNLIKE),
@@ -109,7 +109,7 @@ def limits(run: Run, findings: RunFindings) -> list[str]:
     ]
 
 
-def _untested(run: Run, evaluation: FindingsEvaluation) -> list[str]:
+def untested(run: Run, evaluation: FindingsEvaluation) -> list[str]:
     """The model's findings of which another folder says nothing, as a sentence."""
     if not run.tested_model or not run.has_model:
         return []

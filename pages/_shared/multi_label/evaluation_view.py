@@ -28,6 +28,7 @@ from medmodel.reports.multi_label.facts import (
     how_measured,
     mean_sentence,
     test_copies,
+    untested,
 )
 from medmodel.reports.multi_label.metric_rows import (
     rate_interval,
@@ -118,7 +119,7 @@ def _show_frame(run: Run, findings: RunFindings) -> None:
     """What was tested and how far that can be trusted."""
     evaluation = findings.evaluation
     reservations = leakage_reservations(run, *patient_overlap(run))
-    reservations += few_units(run, evaluation)
+    reservations += untested(run, evaluation) + few_units(run, evaluation)
     show_tested_images(run, (evaluation.images, evaluation.patients), reservations)
 
 
