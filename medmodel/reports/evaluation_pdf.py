@@ -26,6 +26,7 @@ from medmodel.reports.pdf_canvas import (
     PALE,
     WIDTH,
     PdfCanvas,
+    box_sentence,
     shortened,
     text_width,
     wrapped,
@@ -346,4 +347,6 @@ def show_foot(page: PdfCanvas, run: Run) -> None:
         if ended
         else _("MedModel {version}; run {id}", **values)
     )
+    if page.boxes:
+        said = f"{said}. {box_sentence()}"
     page.text(MARGIN, MARGIN - 12, said, 6.5, PALE)

@@ -1,8 +1,9 @@
 """Pages of paper as PDF: text in any script, tables and small drawings, as vectors.
 
-The same content makes the same bytes. Letters come from DejaVu Sans, which is embedded;
-Chinese, Japanese and Korean ones from the fonts that PDF readers bring along. What
-neither has is drawn as a box.
+Arabic and Hebrew words run from right to left, each stretch of them by itself in a line
+from left to right. The same content makes the same bytes. Letters come from DejaVu
+Sans, which is embedded; Chinese, Japanese and Korean ones from the fonts that PDF
+readers bring along. What neither has is drawn as a box.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import io
 import re
 import threading
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.environment import REPOSITORY
+from medmodel.language import _
+from medmodel.language.right_to_left import as_drawn
 
 WIDTH, HEIGHT, MARGIN = 595.0, 842.0, 34.0
 """Of an A4 page, in points of 1/72 inch."""
@@ -29,6 +33,8 @@ _MISSING = "□"
 _loading = threading.Lock()
 _EAST = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
 _OPENING, _CLOSING = "“‘（《「『【〔", "。，、；：？！）”’》」』】〕…"
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]")
+"""What says how letters join or run, and has no form of its own."""
 _UNIT = re.compile(rf"\s*(?:[{_OPENING}]*[{_EAST}]|[^\s{_EAST}]+)[{_CLOSING}]*")
 """What stays on one line: a word, or a Chinese character with its punctuation."""
 
@@ -41,6 +47,7 @@ class PdfCanvas:
 
     Attributes:
         y: Where the next thing begins, in points from the lower edge.
+        boxes: Whether a letter that no font has was drawn as a box.
     """
 
     def __init__(self, title: str) -> None:
@@ -53,6 +60,7 @@ class PdfCanvas:
         self._canvas.setTitle(title)
         self._canvas.setCreator("MedModel")
         self.y = HEIGHT - MARGIN
+        self.boxes = False
 
     def done(self) -> bytes:
         """The file."""
@@ -65,6 +73,7 @@ class PdfCanvas:
         """One line whose baseline is at `y`."""
         self._canvas.setFillColor(colour)
         for font, part in _parts(text):
+            self.boxes |= _MISSING in part
             self._canvas.setFont(font, size)
             self._canvas.drawString(x, y, part)
             x += _width(font, part, size)
@@ -218,6 +227,11 @@ class Square:
         return path
 
 
+def box_sentence() -> str:
+    """What a box on the page means."""
+    return _("□ is a letter that this PDF has no font for; the HTML report has it.")
+
+
 def text_width(text: str, size: float) -> float:
     """Width of a line in points."""
     return sum(_width(font, part, size) for font, part in _parts(text))
@@ -268,7 +282,11 @@ def _parts(text: str) -> list[tuple[str, str]]:
     """The text as (font, characters) of each font, in order."""
     fonts = _fonts()
     runs_of_font: list[tuple[str, str]] = []
-    for letter in text:
+    for letter in _UNSEEN.sub("", as_drawn(text)):
+        if ord(letter) not in fonts:
+            # A form of an Arabic letter, or a compatible one, is drawn as the letter.
+            compatible = unicodedata.normalize("NFKC", letter)
+            letter = compatible if len(compatible) == 1 else letter
         code = ord(letter)
         font = "DejaVu" if code in fonts else _eastern(code)
         if not font:

@@ -140,3 +140,16 @@ def test_a_word_between_chinese_ones_stays_whole_and_keeps_its_blank() -> None:
         "CNN",
     ]
     assert list(wrapped("准确率 Compact", 200, 9)) == ["准确率 Compact"]
+
+
+def test_a_box_is_explained_and_only_a_box() -> None:
+    page = PdfCanvas("x")
+    page.paragraph("لا إصابة, גדול, 肺炎, q\u0303, \u2764\ufe0f, a\u200db")
+    assert not page.boxes
+    page.paragraph("नमस्ते")
+    assert page.boxes
+
+
+def test_what_joins_letters_has_no_width() -> None:
+    assert text_width("\u2764\ufe0f", 10) == text_width("\u2764", 10)
+    assert text_width("קט\u200d", 10) == text_width("טק", 10)

@@ -22,6 +22,7 @@ from medmodel.reports.pdf_canvas import (
     PALE,
     WIDTH,
     PdfCanvas,
+    box_sentence,
     text_width,
     wrapped,
 )
@@ -139,6 +140,8 @@ def case_pdf(report: CaseReport) -> bytes:
     for limit in report.limits:
         _lines(page, f"• {limit}")
     _lines(page, _("MedModel {version}", version=__version__), 7.5, PALE)
+    if page.boxes:
+        _lines(page, box_sentence(), 7.5, PALE)
     return page.done()
 
 
