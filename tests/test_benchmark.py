@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medmodel import benchmark
@@ -102,3 +105,92 @@ def test_an_answer_is_seen_once_as_many_are_counted() -> None:
     sent = [10.0, 10.1, 10.3, 12.0]
     counted = [(9.0, 4), (10.2, 1), (10.4, 3)]
     assert late(sent, counted) == pytest.approx([0.2, 0.3, 0.1])
+
+
+def test_the_fastest_way_is_taken_and_building_does_not_count() -> None:
+    from medmodel.benchmark.pytorch.speed import fastest
+
+    calls: list[str] = []
+
+    def built_slowly() -> None:
+        time.sleep(0.02 if "built" not in calls else 0)
+        calls.append("built")
+
+    assert fastest({"slow": lambda: time.sleep(0.005), "built": built_slowly}) == (
+        "built"
+    )
+
+
+def test_a_row_on_pytorch_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from medmodel.benchmark.pytorch.speed import pytorch
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(DataError, match="tests/requirements-benchmark.txt"):
+        pytorch()
+
+
+@pytest.mark.parametrize("size", [28, 45])
+def test_pytorchs_features_are_ours(size: int) -> None:
+    torch = pytest.importorskip("torch", reason="the rows on PyTorch need it")
+    from medmodel.benchmark.pytorch.networks import InstantFeatures
+    from medmodel.core.preprocessing import Preprocessing
+    from medmodel.networks.instant_onnx import instant_features
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, size, size, 3), np.uint8)
+    with torch.inference_mode():
+        theirs = InstantFeatures()(torch.from_numpy(images)).numpy()
+    ours = instant_features(Preprocessing(size))(images)
+    np.testing.assert_allclose(theirs, ours, atol=1e-3)
+
+
+def test_pytorchs_compact_network_has_as_many_weights() -> None:
+    pytest.importorskip("torch", reason="the rows on PyTorch need it")
+    from medmodel.benchmark.pytorch.networks import CompactResNet
+    from medmodel.core.preprocessing import Preprocessing
+    from medmodel.networks.models import build_model
+
+    ours = build_model("compact_resnet", Preprocessing(96, colour="grey"), 3)
+    theirs = CompactResNet(3, 1)
+    trained = sum(weight.numel() for weight in theirs.parameters())
+    assert trained == sum(int(np.prod(w.shape)) for w in ours.trainable_weights)
+
+
+def test_areas_are_found_among_what_a_script_prints() -> None:
+    from medmodel.benchmark.pytorch.time_to_auc import areas_in
+
+    printed = "Found 5216 images belonging to 2 classes.\n0.91\n0.9561\n"
+    assert areas_in(printed) == ", test AUC by epoch 0.910, 0.956"
+    assert areas_in("") == ", no epoch was finished"
+
+
+def test_growth_is_told_by_the_two_largest() -> None:
+    from medmodel.benchmark.browser.growth import power, said
+
+    counts = [1_000, 10_000, 100_000]
+    assert power(counts, [5.0, 1.0, 10.0]) == pytest.approx(1)
+    assert said("check", counts, [5.0, 1.0, 10.0]) == (
+        "check 5, 1, 10 s (linear, 1.00; a million computed: 100 s)"
+    )
+    assert said("page", counts, [1.0, 1.0, 1.0]) == (
+        "page 1, 1, 1 s (flat, 0.00; a million computed: 1 s)"
+    )
+
+
+def test_every_phase_of_growth_is_measured() -> None:
+    from medmodel.benchmark.browser.growth import generated, phases
+    from medmodel.benchmark.servers import temporary_workspace
+
+    with temporary_workspace() as workspace:
+        seconds = phases(generated(workspace, 24))
+    assert list(seconds) == ["check", "prepare", "features", "epoch"]
+    assert all(taken > 0 for taken in seconds.values())
+
+
+def test_what_viewers_saw_in_words() -> None:
+    from medmodel.benchmark.browser.viewers import Watched
+    from medmodel.benchmark.pairs import PairedRatio
+
+    seen = Watched([0.1, 0.3, 0.2], PairedRatio([9.0, 8.0], [10.0, 10.0]), 0.1)
+    assert seen.late == "3 points received, median 0.200 s"
+    assert seen.slowed.startswith("8.5 steps/s / 10 steps/s, medians of 2 pairs")

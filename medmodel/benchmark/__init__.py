@@ -53,6 +53,18 @@ ROWS: dict[str, tuple[str, str]] = {
         "training.document_recipe",
         "the same / the textbook recipe with ImageDataGenerator",
     ),
+    "features_vs_torch": (
+        "pytorch.speed.features_vs_torch",
+        "features of Instant per second / the same network in PyTorch",
+    ),
+    "train_vs_torch": (
+        "pytorch.speed.train_vs_torch",
+        "Compact CNN, images trained per second / the same network in PyTorch",
+    ),
+    "time_to_auc": (
+        "pytorch.time_to_auc.time_to_auc",
+        "Train to test AUC 0.955 on chest X-rays / plain scripts",
+    ),
     "resume_exact": (
         "durability.resume.resume_exact",
         "trainings that were killed or stopped and end as if they had not been",
@@ -75,6 +87,10 @@ ROWS: dict[str, tuple[str, str]] = {
     "viewers": (
         "browser.viewers.viewers",
         "50 viewers of one live run while it trains",
+    ),
+    "viewers_500": (
+        "browser.viewers.viewers_500",
+        "500 viewers of one live run while it trains",
     ),
     "audience": (
         "audience.audience",
@@ -127,6 +143,10 @@ ROWS: dict[str, tuple[str, str]] = {
     "data_memory": (
         "data.data_memory",
         "memory of checking 100,000 files",
+    ),
+    "growth": (
+        "browser.growth.growth",
+        "1,000, 10,000 and 100,000 images: what takes ten times as long",
     ),
     "oddities": (
         "data.oddities",

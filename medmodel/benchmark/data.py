@@ -87,7 +87,7 @@ def data_memory() -> list[Measurement]:
     with _fresh_workspace() as workspace:
         for count in (FEW, many):
             folder = workspace / "datasets" / f"{count} files"
-            _generate(folder, count)
+            generate(folder, count)
             command = [sys.executable, "-W", "ignore", "-c", _CHECK, str(folder)]
             answer = subprocess.run(command, capture_output=True, text=True, check=True)
             peaks[count] = json.loads(answer.stdout)
@@ -212,7 +212,7 @@ def _fresh_workspace() -> Iterator[Path]:
                 os.environ[name] = before
 
 
-def _generate(folder: Path, count: int) -> None:
+def generate(folder: Path, count: int) -> None:
     """Small different images in two classes."""
     rng = np.random.default_rng(0)
     for label in ("a", "b"):
