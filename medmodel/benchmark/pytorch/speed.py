@@ -5,6 +5,7 @@ PyTorch gets its fastest way: each that is worth a trial is timed first.
 
 from __future__ import annotations
 
+import functools
 import statistics
 import tempfile
 import time
@@ -128,7 +129,7 @@ def _fastest_network(torch: Any, pixels: np.ndarray) -> tuple[str, Any]:
         networks["compiled"] = compiled
     many = pixels[:BATCH]
     ways: dict[str, Work] = {
-        name: lambda network=network: _ask(torch, network, many)
+        name: functools.partial(_ask, torch, network, many)
         for name, network in networks.items()
     }
     name = fastest(ways)
@@ -179,7 +180,7 @@ def _fastest_training(
     few = torch.arange(2 * BATCH)
     halves = {"float32": False, "bfloat16": True}
     ways: dict[str, Work] = {
-        name: lambda half=half: steps(few, half) for name, half in halves.items()
+        name: functools.partial(steps, few, half) for name, half in halves.items()
     }
     name = fastest(ways)
     return name, lambda: steps(torch.randperm(len(pixels)), halves[name])
