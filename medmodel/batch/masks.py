@@ -144,7 +144,9 @@ def write_files(folder: Path, rows: pd.DataFrame, target: Path) -> int:
     """
     count = 0
     for name, content in _masks(folder, rows):
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        place = (target / name).parent
+        if place.resolve().is_relative_to(target.resolve()):  # else it is refused
+            place.mkdir(parents=True, exist_ok=True)
         with open_for_writing(target, name) as file:
             file.write(content)
         count += 1

@@ -149,7 +149,7 @@ def _write_masks(batch: Run, rows: pd.DataFrame, folder: Path, anyway: bool) -> 
         raise DataError(
             _(
                 "{path} cannot be written: {reason}.",
-                path=folder,
+                path=error.filename or folder,
                 reason=os_reason(error),
             )
         ) from error

@@ -24,6 +24,8 @@ from medmodel.runs.run import RunStore
 LOOK_SECONDS = 1.0
 LOOKS_PER_CHECK = 5
 """Looks between two at the program's files."""
+AWAY_SECONDS = 60.0
+"""After which a head that does not answer is left to another process."""
 NICENESS = 10
 log = logging.getLogger("medmodel.cluster")
 
@@ -48,18 +50,24 @@ def main(arguments: list[str]) -> int:
 
 
 def follow(store: RunStore, head: Head) -> None:
-    """Looks every second, until nobody needs it or the program was updated."""
+    """Looks every second, until nobody needs it or the program was updated.
+
+    Also until the head was away for long while there is a shell: that starts another
+    process, perhaps with the right address or token.
+    """
     program = program_stamps()
-    dispatcher = Dispatcher(store, head)
+    dispatcher, answered = Dispatcher(store, head), time.monotonic()
     for look in itertools.count():
         updated = look % LOOKS_PER_CHECK == 0 and program_stamps() != program
         if updated or not store.root.is_dir():
             return
         try:
-            dispatcher.look()
+            if dispatcher.look():
+                answered = time.monotonic()
         except OSError as error:  # the disk may have room again at the next look
             log.warning("The cluster could not be followed: %s", type(error).__name__)
-        if dispatcher.idle and not queue.shell_present(store):
+        away = time.monotonic() - answered > AWAY_SECONDS
+        if away if queue.shell_present(store) else dispatcher.idle:
             return
         time.sleep(LOOK_SECONDS)
 

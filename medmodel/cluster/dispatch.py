@@ -89,15 +89,17 @@ class Dispatcher:
         """Whether there was nothing to follow and nothing to send at the last look."""
         return not self._sent and not self._waiting
 
-    def look(self) -> None:
+    def look(self) -> bool:
         """Looks once: follows what was sent, sends what waits and has room.
+
+        Returns:
+            Whether the head answered.
 
         Raises:
             OSError: The disk is full or fails.
         """
         try:
             nodes = self.head.nodes()
-            note_cluster(self.store, nodes, looked=self._clock())
             for folder, sent in list(self._sent.items()):
                 self._follow_or_end(Run(folder), sent, nodes)
             self._list_waiting()
@@ -105,6 +107,10 @@ class Dispatcher:
         except ClusterError as error:
             note_problem(self.store, str(error))
             self._list_waiting()
+            return False
+        note_solved(self.store)
+        note_cluster(self.store, nodes, looked=self._clock())
+        return True
 
     # --- following ---------------------------------------------------------------
 
@@ -221,8 +227,8 @@ class Dispatcher:
     def _send(self, run: Run, nodes: list[Node]) -> None:
         before, status = sent_run(run), run.status
         number = before.number + 1
-        # A run that somebody started says that it waits for its turn.
-        lost = 0 if status.message == Status.message else before.lost
+        # Any other was started by somebody since.
+        lost = before.lost if status.message == FORGOTTEN else 0
         sent = SentRun(
             f"medmodel-{run.id}-{number}", number, status.attempt, lost, over=False
         )
@@ -293,6 +299,17 @@ def note_problem(store: RunStore, problem: str) -> None:
             queue.change_waiting(run, RunStatus.QUEUED, message=problem)
 
 
+def note_solved(store: RunStore) -> None:
+    """Lets no run that waits say any more why the cluster could not be asked."""
+    known = cluster_state(store)
+    if not known or not known.problem:
+        return
+    for run, status in list(queue.waiting(store)):
+        if status.message == known.problem:
+            with contextlib.suppress(RunError, FileError):  # deleted a moment ago
+                queue.change_waiting(run, RunStatus.QUEUED, message=Status.message)
+
+
 def entrypoint(run: Run, share: Share) -> str:
     """The job's command line: the driver, and what it runs as a task."""
     python = os.environ.get("MEDMODEL_RAY_PYTHON", "").strip() or queue.WORKER[0]
@@ -325,7 +342,7 @@ def _queued(run: Run) -> bool:
     """Whether it still waits, and its settings can be read: the page says if not."""
     try:
         return bool(run.config) and run.status.state is RunStatus.QUEUED
-    except RunError:
+    except (RunError, FileError):
         return False
 
 

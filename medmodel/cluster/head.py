@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from medmodel.core.environment import ray_address
-from medmodel.core.errors import ClusterError, os_reason
+from medmodel.core.errors import MALFORMED, ClusterError, os_reason
 from medmodel.language import _
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Head:
         try:
             rows = answer["data"]["result"]["result"]
             return [_node(row) for row in rows if row["state"] == "ALIVE"]
-        except (KeyError, TypeError, ValueError) as error:
+        except (*MALFORMED, OverflowError) as error:
             raise self._not_ray() from error
 
     def submit(self, job: str, entrypoint: str, environment: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ training; mlflow.json of the run says how it went.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -138,8 +139,8 @@ def _send(run: Run) -> tuple[str, str]:
     started = int(run.status.started * 1000)
     sent = client.create_run(place, start_time=started, run_name=run.id)
     run_id = str(sent.info.run_id)
-    write_json(run.folder / FILE, MlflowExport(run_id, _UNFINISHED))
     try:
+        write_json(run.folder / FILE, MlflowExport(run_id, _UNFINISHED))
         problem = _send_all(client, run, run_id)
     except Exception:
         _terminate(client, run_id, "FAILED")
@@ -184,9 +185,11 @@ def send_again(store: RunStore) -> int:
     for run in store.list():
         export = read_export(run)
         if export and export.run_id and not export.ended:
-            begun = (run.folder / FILE).stat().st_mtime
-            if time.time() - begun > _DEAD_SECONDS and not run.status.state.active:
-                count += start_export(run)
+            # One that is damaged or deleted meanwhile must keep no other from it.
+            with contextlib.suppress(MedModelError, FileNotFoundError):
+                begun = (run.folder / FILE).stat().st_mtime
+                if time.time() - begun > _DEAD_SECONDS and not run.status.state.active:
+                    count += start_export(run)
     return count
 
 

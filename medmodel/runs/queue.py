@@ -337,6 +337,9 @@ def claim_next(store: RunStore) -> Claim | None:
     with _queue_lock(store):
         reserved: set[str] = set()
         for run, status in waiting(store):
+            if status.message != Status.message:  # as on a cluster, where it went
+                status = replace(status, message=Status.message)
+                run.write_status(status)
             try:
                 with speaking(SOURCE):  # The reason is kept with the run.
                     choices = _choices(run.config.device)

@@ -118,7 +118,7 @@ class Sweep:
         if set(config.space) == {"recipe"}:
             return _("All recipes on {dataset}", dataset=place)
         if config.compares_encoders:
-            return _("All encoders on {dataset}", dataset=place)
+            return _("Encoders on {dataset}", dataset=place)
         return _("Sweep on {dataset}", dataset=place)
 
     @property

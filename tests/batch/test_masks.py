@@ -70,7 +70,7 @@ def test_they_are_taken_away(tmp_path: Path, rows: pd.DataFrame, anyway: bool) -
     assert (target / names[1]).read_bytes() == png_mask(MASKS[1])
 
 
-@pytest.mark.parametrize("path", ["../out", "/tmp/out"])
+@pytest.mark.parametrize("path", ["../out", "../outside/a", "/tmp/out"])
 def test_none_leaves_its_folder(tmp_path: Path, rows: pd.DataFrame, path: str) -> None:
     target = tmp_path / "to"
     target.mkdir()

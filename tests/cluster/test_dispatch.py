@@ -311,6 +311,19 @@ def test_a_head_that_is_away(
     assert run.status.message == "Sent to the cluster: waits for a free node."
 
 
+def test_a_head_that_answers_again_is_no_problem_of_what_waits_behind(
+    dispatcher: Dispatcher, stub: StubHead
+) -> None:
+    runs = submitted(4)
+    stub.failing["/api/v0"] = (503, "")
+    assert not dispatcher.look()
+    assert all("refuses" in run.status.message for run in runs)
+    stub.failing.clear()
+    assert dispatcher.look()
+    assert runs[3].status.message == "Waiting for its turn."
+    assert not sent_run(runs[3]).job
+
+
 def test_a_head_that_takes_no_job_at_the_moment(
     dispatcher: Dispatcher, stub: StubHead
 ) -> None:
@@ -319,6 +332,8 @@ def test_a_head_that_takes_no_job_at_the_moment(
     for _look in range(2 * dispatch.MOST_LOST):
         dispatcher.look()
     assert run.status.state is RunStatus.QUEUED
+    known = cluster_state(RunStore())
+    assert known and "HTTP status 500" in known.problem
     stub.failing.clear()
     dispatcher.look()
     assert job_of(run) == f"medmodel-{run.id}-1" and job_of(run) in stub.jobs
@@ -390,6 +405,20 @@ def test_nobody_else_takes_runs_while_they_go_to_a_cluster(stub: StubHead) -> No
         held.release()
 
 
+def test_without_a_cluster_no_run_says_that_it_waits_for_one(
+    dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = submitted(2)
+    dispatcher.look()
+    assert "cluster" in runs[1].status.message
+    monkeypatch.delenv("MEDMODEL_RAY")
+    claim = queue.claim_next(RunStore())
+    assert claim is not None and queue.claim_next(RunStore()) is None
+    assert runs[1].status.message == "Waiting for its turn."
+    for held in (claim.lock, *claim.device_locks):
+        held.release()
+
+
 def test_a_reserved_run_is_taken_once_and_never_after_its_end(stub: StubHead) -> None:
     (run,) = submitted()
     claim = taken(run)
@@ -408,6 +437,19 @@ def test_the_process_ends_with_the_last_shell(
     RunStore().root.mkdir(parents=True)
     assert process.main([str(RunStore().root)]) == 0
     assert not queue.dispatched(RunStore())
+
+
+def test_a_head_that_stays_away_is_asked_anew_by_who_is_there(
+    stub: StubHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run,) = submitted()  # this process is a shell now, perhaps with another address
+    stub.failing["/api"] = (503, "")
+    monkeypatch.setattr(process, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(process, "AWAY_SECONDS", 0.0)
+    monkeypatch.setattr(process.os, "nice", lambda by: 0)
+    assert queue.shell_present(RunStore())
+    assert process.main([str(RunStore().root)]) == 0
+    assert run.status.state is RunStatus.QUEUED and not queue.dispatched(RunStore())
 
 
 def test_an_address_that_is_none_is_said_where_runs_wait(

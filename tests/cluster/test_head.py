@@ -12,6 +12,11 @@ from medmodel.cluster.head import Head, Job, JobState
 from medmodel.core.errors import ClusterError
 from tests.stub_head import StubHead, stub_head
 
+NODES = (
+    '{"data": {"result": {"result": [{"node_id": "a", "state": "ALIVE", '
+    '"resources_total": {}}]}}}'
+)
+
 
 @pytest.fixture
 def stub() -> Iterator[StubHead]:
@@ -53,6 +58,8 @@ def test_a_job_from_submission_to_stop(stub: StubHead) -> None:
         ("/api/v0", 200, "[]", "is not the head of a Ray cluster"),
         ("/api/v0", 200, "{}", "is not the head of a Ray cluster"),
         ("/api/v0", 200, '{"data": {"result": {"result": [{}]}}}', "not the head of"),
+        ("/api/v0", 200, NODES.replace("{}", "null"), "not the head of"),
+        ("/api/v0", 200, NODES.replace("{}", '{"CPU": Infinity}'), "not the head of"),
         ("/api/v0", 200, "[" * 100_000, "is not the head of a Ray cluster"),
     ],
 )

@@ -242,6 +242,10 @@ def test_what_a_killed_process_left_is_ended_and_sent_anew(
     later = (run.folder / mlflow_run.FILE).stat().st_mtime + 1000
     monkeypatch.setattr(mlflow_run.time, "time", lambda: later)
     monkeypatch.setattr(mlflow_run, "start_export", lambda run: True)
+    damaged = RunStore().create(run.config)
+    for name in (mlflow_run.FILE, "config.json"):
+        (damaged.folder / name).write_bytes((run.folder / name).read_bytes())
+    (damaged.folder / "status.json").write_text("{")
     assert send_again(RunStore()) == 1
     TAKEN.clear()
     RUN.append(("r10", "/nowhere"))

@@ -57,3 +57,9 @@ def test_words_of_an_image() -> None:
     assert finding_alt(row) == "Image, b 80 %, a 60 %"
     assert finding_words({**row, "unlike_training": 1}).startswith("**Unlike")
     assert "a 60 %" not in finding_alt({**row, "unlike_training": 1})
+
+
+def test_without_thresholds_no_finding_is_said_to_be_below_its_own() -> None:
+    row = {"unlike_training": 0, "probability_a": 0.9}
+    assert finding_words(row) == "No finding has a threshold"
+    assert finding_alt(row) == "Image, No finding has a threshold"

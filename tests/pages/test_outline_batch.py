@@ -108,3 +108,16 @@ def test_millimetres_at_the_detector_are_said_to_be_that(
     assert "at the detector" in outline_results.scale_sentences(rows)[1]
     rows["pixel_size_from"] = "pixel spacing"
     assert len(outline_results.scale_sentences(rows)) == 1
+
+
+def test_a_class_may_be_in_millimetres_where_another_is_not() -> None:
+    rows = pd.DataFrame(
+        {
+            "outlined": ["cyst", "rim"],
+            "pixel_height_mm": [0.1, None],
+            "pixel_size_from": ["detector", ""],
+        }
+    )
+    sentences = outline_results.scale_sentences(rows)
+    assert "areas of classes that are outlined there are in pixels" in sentences[1]
+    assert "at the detector" in sentences[2]

@@ -70,8 +70,8 @@ def scale_sentences(rows: pd.DataFrame) -> list[str]:
     sentences = [
         _(
             "Medians are of the images with an outline; images that are unlike the "
-            "training data are counted, too. How good outlines are tells the model's "
-            "Dice on test images."
+            "training data are counted, too. The model's Dice on test images says how "
+            "good its outlines are."
         )
     ]
     found = rows[rows["outlined"] != ""]
@@ -80,13 +80,13 @@ def scale_sentences(rows: pd.DataFrame) -> list[str]:
         sentences.append(
             ngettext(
                 "The file of {count:,} image with an outline does not say how large a "
-                "pixel is: areas are in pixels.",
+                "pixel is: areas of classes that are outlined there are in pixels.",
                 "The files of {count:,} images with an outline do not say how large a "
-                "pixel is: areas are in pixels.",
+                "pixel is: areas of classes that are outlined there are in pixels.",
                 without,
             )
         )
-    elif set(found[table.SIZE_FROM]) & _SCALED:
+    if set(found[table.SIZE_FROM]) & _SCALED:
         sentences.append(
             _(
                 "Some files give the size of a pixel at the detector, or do not say "

@@ -103,11 +103,14 @@ def finding_alt(row: Any) -> str:
 
 
 def _predicted(row: Any) -> str:
-    names = [
-        str(column).removeprefix(FLAGGED)
+    flags = {
+        str(column).removeprefix(FLAGGED): flag
         for column, flag in row.items()
-        if str(column).startswith(FLAGGED) and flag == 1
-    ]
+        if str(column).startswith(FLAGGED)
+    }
+    names = [name for name, flag in flags.items() if flag == 1]
+    if not flags:
+        return _("No finding has a threshold")
     if not names:
         return _("No finding above its threshold")
     shares = ((name, float(row[f"{PROBABILITY}{name}"])) for name in names)
