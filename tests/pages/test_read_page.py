@@ -67,9 +67,9 @@ def test_a_whole_study(run: Run) -> None:
     text = said(app)
     assert "Results of 10 images" in str(app.subheader[0].value)
     assert "With the model 0 of 10 readings changed" in text.replace("\\", "")
-    table = app.dataframe[0].value
-    assert list(table["Metric"])[:1] == ["Accuracy"]
-    assert table["Reader alone"].iloc[0].startswith("0.500")
+    table = app.table[0].value
+    assert list(table.index)[:1] == ["Accuracy"]
+    assert table["Reader alone"].iloc[0].replace("\\", "").startswith("0.500")
 
 
 def test_a_tie_of_the_model_is_no_class_that_it_says(run: Run) -> None:

@@ -59,7 +59,8 @@ def _show_results(run: Run, reading: ReadingRoom) -> None:
     )
     st.subheader(images, anchor=False)
     table = estimates_table(results, position)
-    st.dataframe(table, hide_index=True, width="stretch")
+    # Cells of a table wrap: a frame would hide its last column where images are few.
+    st.table(table.set_index(str(table.columns[0])).map(plain))
     if positive:
         st.caption(
             plain(_("Sensitivity and specificity for {name}.", name=positive.name))

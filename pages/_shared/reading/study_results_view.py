@@ -33,7 +33,8 @@ def show_results(run: Run, study: ReaderStudy) -> None:
     positive = positive_class(run, study.classes)
     position = positive.position if positive else None
     table = results_table(results, SHOWN, position)
-    st.dataframe(table, hide_index=True, width="stretch")
+    # Cells of a table wrap: a frame would hide its last column where images are few.
+    st.table(table.set_index(str(table.columns[0])).map(plain))
     if positive:
         st.caption(
             plain(_("Sensitivity and specificity for {name}.", name=positive.name))

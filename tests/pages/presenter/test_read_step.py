@@ -117,8 +117,8 @@ def test_a_whole_reading(run: Run, projector: Projector) -> None:
     text = said(app)
     assert "Reader study" in str(app.title[0].value)
     assert "3 readers answered every image." in text
-    table = app.dataframe[0].value
-    assert list(table.columns) == ["Metric", "Readers, mean", "Majority", "Model"]
+    table = app.table[0].value
+    assert list(table.columns) == ["Readers, mean", "Majority", "Model"]
     assert {b.label for b in app.get("download_button")} == {"Answers", "Results"}
 
 
