@@ -344,8 +344,8 @@ def show() -> None:
         alone = segments or multi_label
         others = other_runs(run) if cases and not alone else []
         # Below the images' field it would push the answer off the first screen.
-        case = pick_case(cases) if multi_label and cases else None
-        if note:
+        case = pick_case(cases, note) if multi_label and cases else None
+        if note and not multi_label:
             st.caption(f":material/science: {note}")
     show_refused()
     if case is not None:

@@ -51,12 +51,21 @@ def worth_sentence(run: Run) -> str:
     return mean_sentence(evaluation)
 
 
-def pick_case(cases: Sequence[Case]) -> Case:
-    """The image to look at, of those that were given."""
+def pick_case(cases: Sequence[Case], note: str) -> Case:
+    """The image to look at, of those that were given.
+
+    Args:
+        cases: The images.
+        note: Where they come from; "" for nothing to say.
+    """
     if len(cases) == 1:
         return cases[0]
     return st.selectbox(
-        _("Image"), cases, format_func=lambda case: case.name, key="findings-case"
+        _("Image"),
+        cases,
+        format_func=lambda case: case.name,
+        key="findings-case",
+        help=note or None,
     )
 
 
@@ -95,23 +104,21 @@ def _show_alone(answer: Answer, decisions: Sequence[Decision]) -> None:
         shown = may_show_answer(answer)
         if shown:
             show_answer(predicted_sentence(answer.probabilities, decisions))
-        label = (
-            _("Findings in the data set: {label}.", label=answer.case.label)
-            if answer.case.label
-            else ""
-        )
-        sentences = filter(
-            None, [label, familiarity(answer), worth_sentence(answer.run)]
-        )
-        st.markdown(plain(join_sentences(sentences)))
+        # In two lines: below them the image stands on a projector's first screen.
+        if resembles := familiarity(answer):
+            st.markdown(plain(resembles))
     with left, errors_shown():
         if shown:
             show_saliency(answer)
         else:
             show_original(answer.case)
-    if shown:
-        with right:
+    with right:
+        if answer.case.label:
+            known = _("Findings in the data set: {label}.", label=answer.case.label)
+            st.markdown(plain(known))
+        if shown:
             _show_bars(answer, decisions)
+        st.caption(plain(worth_sentence(answer.run)))
     show_neighbours(answer)
 
 

@@ -208,7 +208,6 @@ def _show_headline(findings: RunFindings) -> None:
                 "threshold (exact match)."
             ),
         )
-    st.markdown(plain(mean_sentence(evaluation)))
     patients = (
         ngettext(
             "Intervals are those of {count:,} patient with all images.",
@@ -218,7 +217,9 @@ def _show_headline(findings: RunFindings) -> None:
         if evaluation.patients
         else _("Patients are unknown: intervals count each image by itself.")
     )
-    st.caption(plain(join_sentences([patients, test_copies(findings)])))
+    with st.container(gap="xsmall"):
+        st.markdown(plain(mean_sentence(evaluation)))
+        st.caption(plain(join_sentences([patients, test_copies(findings)])))
 
 
 def _tile(title: str, value: str, interval: str | None, entry: str) -> None:

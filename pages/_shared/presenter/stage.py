@@ -119,7 +119,7 @@ def _keys(
     scene: Scene, room: Room | None, shares_images: bool
 ) -> list[tuple[str, str]]:
     """What the keys do here."""
-    steps = ", ".join(_(title).lower() for title in TITLES.values())
+    steps = _(", ").join(_(title).lower() for title in TITLES.values())
     keys = [("→ ←", _("Next and previous step: {steps}", steps=steps))]
     if scene.turn:
         keys.append(("↑ ↓", _("Another one of the same kind")))
