@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from medmodel.benchmark.cluster import rows
 from medmodel.benchmark.cluster.nodes import has_ray, local_cluster
 from medmodel.benchmark.cluster.rows import (
     epochs_of,
@@ -28,9 +29,10 @@ needs_ray = pytest.mark.skipif(
 
 @needs_ray
 def test_a_run_goes_on_where_its_node_was_lost_and_stops_when_asked(
-    workspace: Path,
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.mkdir()
+    monkeypatch.setattr(rows, "LONGEST_SECONDS", 300.0)  # of each wait
     with local_cluster() as ray, sending() as dispatcher:
         with pytest.raises(ClusterError, match="another token"):
             Head(ray.head.address, "wrong").nodes()

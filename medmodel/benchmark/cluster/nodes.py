@@ -23,6 +23,8 @@ from medmodel.core.errors import ClusterError, DataError
 
 START_SECONDS = 240.0
 """Within which a node is there, on a busy machine."""
+STARTS = 4
+"""Of a node that does not come."""
 MEMORY_BYTES = 100_000_000
 """Of each node's object store, which nothing here uses."""
 _LOOK_SECONDS = 0.5
@@ -51,10 +53,13 @@ class LocalCluster:
         Raises:
             DataError: It does not come.
         """
-        before = {node.id for node in self.head.nodes()}
-        process = self.start("--address", f"127.0.0.1:{self.gcs}", "--num-cpus=1")
-        self._wait_for(process, lambda: bool(self._ids() - before))
-        return process
+        before = self._ids()
+        # Ray itself gives up after 30 seconds, which a busy machine may need.
+        for _attempt in range(STARTS):
+            process = self.start("--address", f"127.0.0.1:{self.gcs}", "--num-cpus=1")
+            if self._comes(process, lambda: bool(self._ids() - before)):
+                return process
+        raise self._failed()
 
     def kill_node(self, process: subprocess.Popen[bytes]) -> None:
         """What the loss of a machine is to the head: the node falls silent at once."""
@@ -90,23 +95,28 @@ class LocalCluster:
         Raises:
             DataError: It does not.
         """
-        self._wait_for(self.nodes[0], lambda: bool(self.head.version()))
+        if not self._comes(self.nodes[0], lambda: bool(self.head.version())):
+            raise self._failed()
 
     def _ids(self) -> set[str]:
         return {node.id for node in self.head.nodes()}
 
-    def _wait_for(
-        self, process: subprocess.Popen[bytes], done: Callable[[], bool]
-    ) -> None:
+    def _comes(
+        self, process: subprocess.Popen[bytes], seen: Callable[[], bool]
+    ) -> bool:
+        """Waits until a node is there; False where its process ends, or it never is."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             with contextlib.suppress(ClusterError):
-                if done():
-                    return
+                if seen():
+                    return True
             time.sleep(_LOOK_SECONDS)
+        return False
+
+    def _failed(self) -> DataError:
         logs = sorted(self.folder.glob("node*.txt"))
         said = logs[-1].read_text(errors="replace")[-1000:]
-        raise DataError(f"A node of Ray did not start: {said}")
+        return DataError(f"A node of Ray did not start: {said}")
 
     def end(self) -> None:
         """Ends all nodes and what they started."""
