@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,12 @@ import pandas as pd
 from medmodel.core.config import config_for
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.runs import tables
-from medmodel.runs.multi_label.findings_table import SAMPLE_COLUMNS, write_findings
+from medmodel.runs.multi_label.findings_table import (
+    SAMPLE_COLUMNS,
+    read_findings,
+    truth_and_score,
+    write_findings,
+)
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
 from tests.findings_folder import FINDINGS
@@ -45,3 +51,19 @@ def write_findings_run(
     run.write_model_facts(ModelFacts(list(FINDINGS), Preprocessing(40), ["x"], 9))
     run.model_path.write_bytes(b"")
     return run
+
+
+def write_findings_folds(folder: Path) -> list[Run]:
+    """A cross-validation of two folds, in which every image is a test image once."""
+    runs = []
+    for number in (1, 2):
+        run = write_findings_run(folder, "fold", seed=number)
+        table = read_findings(run)
+        if number == 2:
+            table["split"] = table["split"].map({"val": "test", "test": "val"})
+        pairs = [truth_and_score(table, name) for name in FINDINGS]
+        truth, scores = (np.stack(each, axis=1) for each in zip(*pairs, strict=True))
+        write_findings(run, FINDINGS, table, (truth, scores))
+        run.write_config(replace(run.config, folds=2, fold=number))
+        runs.append(run)
+    return runs

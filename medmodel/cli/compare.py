@@ -62,9 +62,11 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
             segmentation.say_comparison(outlines)
         return
     if next(iter(alone.values())).config.multi_label:
-        several = compared_findings.common_findings_of(alone)
+        from medmodel.evaluation.multi_label.comparison import common_of_models
+
+        several = common_of_models(models)
         if as_json:
-            print_json(compared_findings.comparison_values(alone, several))
+            print_json(compared_findings.comparison_values(models, several))
         else:
             compared_findings.say_comparison(several)
         return

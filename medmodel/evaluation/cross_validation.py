@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,10 @@ from medmodel.runs import run_table
 from medmodel.runs.copies import (
     LEFT_OUT,
     image_digests,
+    independent_findings,
     independent_predictions,
 )
+from medmodel.runs.multi_label.findings_table import finding_names
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from medmodel.runs.tables import (
@@ -91,12 +93,19 @@ class CrossValidation:
     @property
     def tested(self) -> list[Entry]:
         """The runs that have predicted their fold."""
-        return [e for e in self.runs if e.test_accuracy is not None]
+        return [e for e in self.runs if _has_predicted(e)]
 
     @property
     def complete(self) -> bool:
         """Whether every fold was predicted."""
         return len(self.tested) == self.folds
+
+
+def _has_predicted(entry: Entry) -> bool:
+    """Whether a run has told the classes, or the findings, of its test images."""
+    if entry.config.multi_label:
+        return entry.test_images > 0
+    return entry.test_accuracy is not None
 
 
 def repeats_of(entry: Entry, others: Iterable[Entry]) -> list[Entry]:
@@ -126,7 +135,7 @@ def cross_validations(entry: Entry, others: Iterable[Entry]) -> list[CrossValida
         runs = folds_of.setdefault((config.folds, config.seed), {})
         # One that has its predictions counts more than a later one without.
         latest = runs.setdefault(config.fold, other)
-        if latest.test_accuracy is None and other.test_accuracy is not None:
+        if not _has_predicted(latest) and _has_predicted(other):
             runs[config.fold] = other
     return [
         CrossValidation(folds, seed, [runs[fold] for fold in sorted(runs)])
@@ -208,29 +217,47 @@ def pooled_predictions(runs: Sequence[Run]) -> pd.DataFrame:
         DataError: The data set changed between the runs.
         RunError: Predictions cannot be read.
     """
+    pooled = _pooled(runs, independent_predictions, scored_classes)
+    wanted = [*SAMPLE_COLUMNS, *answer_columns(pooled, scored_classes(pooled)), "fold"]
+    return pooled[wanted]
+
+
+def pooled_findings(runs: Sequence[Run]) -> pd.DataFrame:
+    """The same of runs on several findings; as from `copies.independent_findings`."""
+    return _pooled(runs, independent_findings, finding_names)
+
+
+def _pooled(
+    runs: Sequence[Run],
+    read: Callable[[Run], pd.DataFrame],
+    names_in: Callable[[pd.DataFrame], list[str]],
+) -> pd.DataFrame:
+    """Test images of all folds, sorted by path, with the number of the fold.
+
+    Raises:
+        DataError: The data set changed between the runs.
+    """
     import pandas as pd
 
-    changed = DataError(
-        _(
-            "The data set changed while its folds were trained, so that they "
-            "do not fit together any more: train the folds again."
-        )
-    )
     tables, images = [], []
     for run in runs:
-        table = independent_predictions(run)
+        table = read(run)
         tested = table[table["split"].isin(["test", LEFT_OUT])]
         tables.append(tested.assign(fold=run.config.fold))
         images.append(set(read_split(run)["path"]))
-    classes = [scored_classes(table) for table in tables]
+    names = [names_in(table) for table in tables]
     pooled = pd.concat(tables, ignore_index=True)
-    same = all(names == classes[0] for names in classes) and all(
-        i == images[0] for i in images
+    same = all(each == names[0] for each in names) and all(
+        each == images[0] for each in images
     )
     if not same or pooled["path"].duplicated().any():
-        raise changed
-    wanted = [*SAMPLE_COLUMNS, *answer_columns(pooled, classes[0]), "fold"]
-    return pooled.sort_values("path", ignore_index=True)[wanted]
+        raise DataError(
+            _(
+                "The data set changed while its folds were trained, so that they "
+                "do not fit together any more: train the folds again."
+            )
+        )
+    return pooled.sort_values("path", ignore_index=True)
 
 
 def _recipe(config: TrainConfig) -> TrainConfig:

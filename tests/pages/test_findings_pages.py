@@ -26,7 +26,7 @@ from pages._shared.multi_label.diagnosis_view import decisions_of, worth_sentenc
 from pages._shared.prediction import prediction_cache
 from tests.conftest import draw_class_folders
 from tests.findings_folder import FINDINGS, draw_findings_folder
-from tests.findings_run import write_findings_run
+from tests.findings_run import write_findings_folds, write_findings_run
 from tests.pages.page import labels, open_page, press, said
 
 
@@ -88,6 +88,20 @@ def test_evaluate_shows_curves_and_calibration_of_a_finding(
     app.selectbox(key="evaluated-finding").set_value("striped").run()
     assert not app.exception and not app.get("plotly_chart")
     assert "test images with striped: 0" in app.info[0].value
+
+
+def test_evaluate_shows_what_the_folds_say_together(run: Run) -> None:
+    folds = write_findings_folds(Path(run.config.dataset))
+    app = open_page("results/evaluate.py", run=folds[0].id)
+    assert not app.error and not app.exception
+    assert "2 folds, seed 0" in said(app)
+    table = app.dataframe[1].value
+    assert list(table["Image finding"]) == [*FINDINGS, "Mean AUC"]
+    assert "Each of the 96 images of 48 patients was predicted once" in said(app)
+    folds[1].findings_path.unlink()
+    assert "when every one has ended" in said(
+        open_page("results/evaluate.py", run=folds[0].id)
+    )
 
 
 def test_evaluate_gives_documents_and_tables_away(run: Run) -> None:

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from medmodel.cli.answers.numbers import estimate_values
 from medmodel.cli.output import say, say_table
 from medmodel.language import _
-from medmodel.runs.run import Run
 
 if TYPE_CHECKING:
     from medmodel.evaluation.comparison import PairedDifference
+    from medmodel.evaluation.cross_validation import Models
     from medmodel.evaluation.multi_label.comparison import CommonFindings
 
 
-def common_findings_of(models: Mapping[str, Run]) -> CommonFindings:
-    """The test images that all of the models have.
-
-    Raises:
-        DataError: They cannot be compared.
-    """
-    from medmodel.evaluation.cross_validation import digests_of_models
-    from medmodel.evaluation.multi_label.comparison import common_findings
-    from medmodel.runs.copies import independent_findings
-
-    tables = {name: independent_findings(run) for name, run in models.items()}
-    digests = digests_of_models({name: [run] for name, run in models.items()})
-    return common_findings(tables, digests)
-
-
-def comparison_values(
-    models: Mapping[str, Run], common: CommonFindings
-) -> dict[str, Any]:
+def comparison_values(models: Models, common: CommonFindings) -> dict[str, Any]:
     """The comparison as JSON has it; a finding of null is the mean of all."""
     from medmodel.evaluation.multi_label.comparison import (
         areas,
@@ -46,14 +28,14 @@ def comparison_values(
         "models": [
             {
                 "name": name,
-                "runs": [run.id],
+                "runs": [run.id for run in runs],
                 "images_left_out": common.left_out[name],
                 "findings": {
                     finding: {"auc": estimate_values(of_models[name])}
                     for finding, of_models in of_findings.items()
                 },
             }
-            for name, run in models.items()
+            for name, runs in models.items()
         ],
         "differences": [
             *({"finding": None, **_values(pair)} for pair in compare_means(common)),

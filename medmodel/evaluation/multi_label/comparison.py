@@ -20,16 +20,22 @@ from medmodel.evaluation.comparison import (
     is_one_image,
     kind_of_difference,
 )
+from medmodel.evaluation.cross_validation import (
+    Models,
+    digests_of_models,
+    pooled_findings,
+)
 from medmodel.evaluation.intervals import Estimate, where_enough
 from medmodel.evaluation.metrics import METRICS, limiting_group
 from medmodel.evaluation.multi_label.finding_results import (
     FINDING,
     finding_predictions,
-    mean_auc,
+    mean_area_of,
 )
 from medmodel.evaluation.paired_tests import holm, mean_area_difference
 from medmodel.evaluation.ranking_metrics import class_area, mean_area
 from medmodel.language import N_, _
+from medmodel.runs.copies import independent_findings
 from medmodel.runs.multi_label.findings_table import finding_names, truth_and_score
 
 if TYPE_CHECKING:
@@ -113,6 +119,20 @@ def common_findings(
         known = with_patients[0]["patient"]
         chosen = {name: r.assign(patient=known) for name, r in chosen.items()}
     return CommonFindings(list(map(str, paths)), chosen, left_out)
+
+
+def common_of_models(models: Models) -> CommonFindings:
+    """The same of runs; of a whole cross-validation, images as told out of fold.
+
+    Raises:
+        DataError: They cannot be compared.
+        RunError: One has no findings.csv.
+    """
+    tables = {
+        name: independent_findings(runs[0]) if len(runs) == 1 else pooled_findings(runs)
+        for name, runs in models.items()
+    }
+    return common_findings(tables, digests_of_models(models))
 
 
 def _check_truth(
@@ -221,11 +241,7 @@ def areas(common: CommonFindings) -> dict[str, dict[str, Estimate]]:
 def mean_areas(common: CommonFindings) -> dict[str, Estimate]:
     """Model -> mean AUC of the findings that can be measured, on the common images."""
     of_findings = [common.of_finding(name) for name in common.findings]
-    means = {}
-    for model in common.tables:
-        data = [each.models[model] for each in of_findings]
-        of_model = [class_area(each, FINDING) for each in data]
-        pairs = zip(data, of_model, strict=True)
-        measured = [each for each, area in pairs if area is not None]
-        means[model] = mean_auc(measured, of_model)
-    return means
+    return {
+        model: mean_area_of([each.models[model] for each in of_findings])
+        for model in common.tables
+    }

@@ -209,7 +209,7 @@ def evaluate_findings(
         images=len(first.truth),
         patients=first.patient_count,
         results=results,
-        mean_auc=mean_auc([data[at] for at in measured], areas),
+        mean_auc=_mean_auc([data[at] for at in measured], areas),
         mean_precision=_mean_precision([data[at] for at in measured]),
         left_out=[r.name for r in results if not r.auc.measurable],
         exact=_exact(data, decisions),
@@ -241,7 +241,7 @@ def _result(data: Predictions, decision: Decision) -> FindingResult:
     )
 
 
-def mean_auc(
+def _mean_auc(
     data: Sequence[Predictions], areas: Sequence[ClassArea | None]
 ) -> Estimate:
     """Mean area with its interval: the findings share their images and patients."""
@@ -251,6 +251,13 @@ def mean_auc(
     groups = [limiting_group("auc", each, FINDING) for each in data]
     smallest = min(groups, key=lambda group: group.count)
     return intervals.where_enough(area.estimate(data[0].patients), "auc", smallest)
+
+
+def mean_area_of(data: Sequence[Predictions]) -> Estimate:
+    """Mean AUC of findings of the same images, as from `finding_predictions`."""
+    areas = [class_area(each, FINDING) for each in data]
+    pairs = zip(data, areas, strict=True)
+    return _mean_auc([each for each, area in pairs if area is not None], areas)
 
 
 def _mean_precision(data: Sequence[Predictions]) -> Estimate:

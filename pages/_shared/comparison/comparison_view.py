@@ -78,7 +78,7 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
             )
         )
         _show_sample_size(common, models)
-        _explain_folds(models)
+        explain_folds(models)
         show_copies(models)
         _show_all_metrics(models, chosen, copied)
         show_disagreements(models, chosen)
@@ -172,7 +172,8 @@ def show_copies(models: comparison_cache.Models) -> None:
             st.caption(plain(text))
 
 
-def _explain_folds(models: comparison_cache.Models) -> None:
+def explain_folds(models: comparison_cache.Models) -> None:
+    """What is compared where a model is a whole cross-validation."""
     names = [name for name, runs in models.items() if len(runs) > 1]
     if names:
         st.caption(

@@ -65,7 +65,7 @@ def _show_seeds(current: Entry, family: list[Entry]) -> None:
         )
         once = _("Trained once so far.")
         st.caption(f"{once} {meaning}" if family else meaning)
-    _show_waiting(family)
+    show_waiting(family)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input(
             _("Other seeds"), 1, cross_validation.MOST_REPEATS, 3, width=140
@@ -94,6 +94,16 @@ def _show_folds(current: Entry, experiments: list[CrossValidation]) -> None:
     for experiment in experiments:
         with errors_shown():
             _show_experiment(current.run, experiment)
+    offer_folds(current, experiments)
+
+
+def offer_folds(current: Entry, experiments: Sequence[CrossValidation]) -> None:
+    """Asks how many folds, and trains them.
+
+    Args:
+        current: The run whose settings they have.
+        experiments: What was submitted already.
+    """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input(
             _("Folds"), 2, cross_validation.MOST_REPEATS, 5, width=140
@@ -123,7 +133,7 @@ def _show_experiment(run: Run, experiment: CrossValidation) -> None:
                 accuracy=plain(cross_validation.summarize(numbers)),
             )
         )
-    _show_waiting(experiment.runs)
+    show_waiting(experiment.runs)
     if not experiment.complete:
         st.caption(
             _("What all folds say together stands here when every one has ended.")
@@ -137,7 +147,7 @@ def _show_experiment(run: Run, experiment: CrossValidation) -> None:
         height="content",
         alt=_("Every metric of the pooled folds, and its mean and spread over them"),
     )
-    st.caption(plain(_meaning(experiment, pooled)))
+    st.caption(plain(pooled_meaning(experiment, pooled)))
     copied = sum(len(run_cache.copies(entry.run).paths) for entry in done)
     if copied:
         everything = overall_metrics(split_predictions(with_copies(table), "test"))
@@ -209,7 +219,7 @@ def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFra
     )
 
 
-def _meaning(experiment: CrossValidation, pooled: Predictions) -> str:
+def pooled_meaning(experiment: CrossValidation, pooled: Predictions) -> str:
     """What the pooled numbers are, and what they are not."""
     images, folds = len(pooled.truth), experiment.folds
     if pooled.patients is None:
@@ -240,7 +250,8 @@ def _meaning(experiment: CrossValidation, pooled: Predictions) -> str:
     return f"{predicted} {limits}"
 
 
-def _show_waiting(family: Sequence[Entry]) -> None:
+def show_waiting(family: Sequence[Entry]) -> None:
+    """How many of some runs wait or are trained, and how many ended early."""
     waiting = sum(entry.status.state.active for entry in family)
     failed = sum(entry.status.state.value in _ENDED_EARLY for entry in family)
     if waiting:

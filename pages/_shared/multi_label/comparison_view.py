@@ -21,7 +21,6 @@ from medmodel.language import _, join_sentences, ngettext
 from medmodel.reports import comparison_figures
 from medmodel.reports.run_facts import few_patients
 from medmodel.runs import run_table
-from medmodel.runs.copies import independent_findings
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from pages._shared.common.answer import show_answer
@@ -32,14 +31,15 @@ from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison.comparison_view import (
+    explain_folds,
     show_copies,
     show_settings,
     signed,
 )
-from pages._shared.multi_label.evaluation_view import findings_version
+from pages._shared.multi_label.evaluation_cache import findings_version
 
-Models = tuple[tuple[str, str, int], ...]
-"""Name, folder and version of the answers of each model."""
+Chosen = tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...]
+"""Name, folders and versions of the answers of each model."""
 Pairs = Mapping[str, Sequence[PairedDifference]]
 
 
@@ -67,6 +67,7 @@ def show_compared_findings(
             )
         )
         _show_sample_size(common)
+        explain_folds(models)
         show_copies(models)
         _show_findings(common, pairs, next(iter(runs.values())))
         _show_curves(common)
@@ -74,25 +75,27 @@ def show_compared_findings(
     pick_format()
 
 
-def chosen(models: cross_validation.Models) -> Models:
+def chosen(models: cross_validation.Models) -> Chosen:
     """What `common_of` and `tested` take."""
     return tuple(
-        (name, str(runs[0].folder), findings_version(runs[0]))
+        (
+            name,
+            tuple(str(run.folder) for run in runs),
+            tuple(map(findings_version, runs)),
+        )
         for name, runs in models.items()
     )
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def common_of(models: Models) -> CommonFindings:
+def common_of(models: Chosen) -> CommonFindings:
     """Their common test images; shared, never to be changed."""
-    runs = {name: Run(Path(folder)) for name, folder, _version in models}
-    tables = {name: independent_findings(run) for name, run in runs.items()}
-    digests = cross_validation.digests_of_models({n: [r] for n, r in runs.items()})
-    return comparison.common_findings(tables, digests)
+    runs = {name: [Run(Path(f)) for f in folders] for name, folders, _v in models}
+    return comparison.common_of_models(runs)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def tested(models: Models) -> tuple[list[PairedDifference], Pairs]:
+def tested(models: Chosen) -> tuple[list[PairedDifference], Pairs]:
     """The tests of the mean AUC, and those of each finding."""
     common = common_of(models)
     return comparison.compare_means(common), comparison.compare_findings(common)

@@ -21,7 +21,7 @@ from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import show_figure
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.multi_label.evaluation_view import (
+from pages._shared.multi_label.evaluation_cache import (
     decisions_of_run,
     findings_of,
 )

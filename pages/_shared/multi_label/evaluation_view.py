@@ -7,18 +7,13 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation.multi_label.finding_results import (
-    Decision,
-    FindingsEvaluation,
-)
+from medmodel.evaluation.multi_label.finding_results import FindingsEvaluation
 from medmodel.evaluation.multi_label.run_findings import (
     Kind,
     RunFindings,
     answers_table,
     images_of_kind,
     results_table,
-    run_decisions,
-    run_findings,
 )
 from medmodel.imaging.images import png_bytes
 from medmodel.language import N_, _, join_sentences, ngettext
@@ -59,6 +54,8 @@ from pages._shared.multi_label.curves_view import (
     show_finding_calibration,
     show_finding_curves,
 )
+from pages._shared.multi_label.evaluation_cache import findings_of
+from pages._shared.multi_label.folds_view import show_finding_folds
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 
 AT_ONCE = 6
@@ -86,6 +83,7 @@ def show_findings(run: Run) -> None:
             _show_results(findings.evaluation)
             if not missing:
                 _show_images(run, findings)
+            show_finding_folds(run)
         elif view == "Curves":
             show_finding_curves(run, findings)
         elif view == "Calibration":
@@ -146,40 +144,6 @@ def _show_take_away(run: Run, findings: RunFindings) -> None:
         )
     st.markdown(_("**Figures**"))
     pick_format()
-
-
-def findings_of(run: Run) -> RunFindings:
-    """The run's findings, read once for all sessions.
-
-    Raises:
-        MedModelError: There are none yet, or a file is damaged.
-    """
-    return _findings(str(run.folder), findings_version(run))
-
-
-def decisions_of_run(run: Run) -> list[Decision]:
-    """Thresholds and temperatures of the run's findings, read once for all sessions.
-
-    Raises:
-        MedModelError: There are none yet, or a file is damaged.
-    """
-    return _decisions(str(run.folder), findings_version(run))
-
-
-def findings_version(run: Run) -> int:
-    """Changes whenever the run's answers are written anew."""
-    path = run.findings_path
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _findings(folder: str, version: int) -> RunFindings:
-    return run_findings(Run(Path(folder)))
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _decisions(folder: str, version: int) -> list[Decision]:
-    return run_decisions(Run(Path(folder)))
 
 
 def _show_headline(findings: RunFindings) -> None:

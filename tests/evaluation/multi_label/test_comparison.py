@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from medmodel.core.errors import DataError
+from medmodel.evaluation.cross_validation import (
+    complete_cross_validation,
+    pooled_findings,
+)
 from medmodel.evaluation.multi_label.comparison import (
     areas,
     common_findings,
+    common_of_models,
     compare_findings,
     compare_means,
 )
 from medmodel.evaluation.paired_tests import area_difference, holm
+from medmodel.runs import run_index
+from medmodel.runs.run import RunStore
 from tests.evaluation.multi_label.test_finding_results import drawn
+from tests.findings_folder import draw_findings_folder
+from tests.findings_run import write_findings_folds, write_findings_run
 
 
 def noisy(table: pd.DataFrame, seed: int, by: float = 2.0) -> pd.DataFrame:
@@ -111,3 +122,18 @@ def test_what_cannot_be_compared_is_refused(tables: dict[str, pd.DataFrame]) -> 
     digests = {"good": {"0.png": "1"}, "noisy": {"0.png": "2"}}
     common = common_findings({m: tables[m] for m in digests}, digests)
     assert "0.png" not in common.paths and len(common.paths) == 299
+
+
+def test_folds_are_pooled_and_compared_as_one_model(tmp_path: Path) -> None:
+    folder = draw_findings_folder(tmp_path / "data" / "findings", images=96)
+    runs = write_findings_folds(folder)
+    pooled = pooled_findings(runs)
+    assert len(pooled) == 96 and set(pooled["split"]) == {"test"}
+    assert pooled["fold"].value_counts().to_dict() == {1: 48, 2: 48}
+    entries = run_index.entries(RunStore())
+    assert complete_cross_validation(entries[0], entries) is not None
+    single = write_findings_run(folder, "single", seed=2)
+    common = common_of_models({"both": runs, "single": [single]})
+    assert len(common.paths) == 48 and common.left_out == {"both": 48, "single": 0}
+    with pytest.raises(DataError, match="changed while its folds"):
+        pooled_findings([runs[0], runs[0]])

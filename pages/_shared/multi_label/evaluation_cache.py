@@ -1,0 +1,49 @@
+"""A run's findings, thresholds and numbers, computed once for all sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from medmodel.evaluation.multi_label.finding_results import Decision
+from medmodel.evaluation.multi_label.run_findings import (
+    RunFindings,
+    run_decisions,
+    run_findings,
+)
+from medmodel.runs.run import Run
+
+
+def findings_of(run: Run) -> RunFindings:
+    """The run's findings, read once for all sessions.
+
+    Raises:
+        MedModelError: There are none yet, or a file is damaged.
+    """
+    return _findings(str(run.folder), findings_version(run))
+
+
+def decisions_of_run(run: Run) -> list[Decision]:
+    """Thresholds and temperatures of the run's findings, read once for all sessions.
+
+    Raises:
+        MedModelError: There are none yet, or a file is damaged.
+    """
+    return _decisions(str(run.folder), findings_version(run))
+
+
+def findings_version(run: Run) -> int:
+    """Changes whenever the run's answers are written anew."""
+    path = run.findings_path
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _findings(folder: str, version: int) -> RunFindings:
+    return run_findings(Run(Path(folder)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _decisions(folder: str, version: int) -> list[Decision]:
+    return run_decisions(Run(Path(folder)))

@@ -1,0 +1,128 @@
+"""Cross-validation of a run on several findings: AUC of each, out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from medmodel.evaluation import cross_validation
+from medmodel.evaluation.cross_validation import CrossValidation
+from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.multi_label.finding_results import (
+    FINDING,
+    finding_predictions,
+    mean_area_of,
+)
+from medmodel.evaluation.predictions import Predictions
+from medmodel.language import _
+from medmodel.runs import run_index
+from medmodel.runs.copies import independent_findings
+from medmodel.runs.multi_label.findings_table import finding_names
+from medmodel.runs.run import Run
+from pages._shared.common import widgets
+from pages._shared.common.downloads import csv_button
+from pages._shared.common.glossary import meaning
+from pages._shared.common.tables import show_table
+from pages._shared.common.widgets import errors_shown
+from pages._shared.common.words import plain
+from pages._shared.evaluation.cross_validation_view import (
+    offer_folds,
+    pooled_meaning,
+    show_waiting,
+)
+from pages._shared.multi_label.evaluation_cache import findings_version
+
+
+def show_finding_folds(run: Run) -> None:
+    """What the folds of these settings say together, and how to train them."""
+    entries = run_index.entries(widgets.store())
+    current = next((entry for entry in entries if entry.run.id == run.id), None)
+    if current is None or run.tested_model:
+        return
+    st.markdown(_("**Cross-validation**"), help=meaning("cross-validation", "fold"))
+    experiments = cross_validation.cross_validations(current, entries)
+    for experiment in experiments:
+        with errors_shown():
+            _show_experiment(run, experiment)
+    offer_folds(current, experiments)
+
+
+def _show_experiment(run: Run, experiment: CrossValidation) -> None:
+    folds, seed = experiment.folds, experiment.seed
+    st.markdown(_("**{folds} folds, seed {seed}**", folds=folds, seed=seed))
+    show_waiting(experiment.runs)
+    if not experiment.complete:
+        st.caption(
+            _("What all folds say together stands here when every one has ended.")
+        )
+        return
+    versions = tuple(
+        (str(e.run.folder), findings_version(e.run)) for e in experiment.tested
+    )
+    table, areas, each = _pooled(versions)
+    show_table(
+        _areas_table(areas, each),
+        hide_index=True,
+        height="content",
+        alt=_("AUC of each finding, out of fold, and its spread over the folds"),
+    )
+    first = finding_predictions(table, finding_names(table)[0], "test")
+    st.caption(plain(pooled_meaning(experiment, first)))
+    name = f"out-of-fold-{folds}-seed-{seed}"
+    csv_button(table, name, run, _("CSV of every image's out-of-fold scores"))
+
+
+Areas = dict[str, Estimate]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _pooled(
+    versions: tuple[tuple[str, int], ...],
+) -> tuple[pd.DataFrame, Areas, list[dict[str, float]]]:
+    """The out-of-fold table, the AUC of each finding in it, and those of every fold."""
+    runs = [Run(Path(folder)) for folder, _version in versions]
+    table = cross_validation.pooled_findings(runs)
+    each = []
+    for run in runs:
+        areas = _areas(independent_findings(run))
+        each.append({name: e.value for name, e in areas.items() if e.measurable})
+    return table, _areas(table), each
+
+
+def _areas(table: pd.DataFrame) -> Areas:
+    """AUC of each finding, then that of their mean under the name ""."""
+    data: dict[str, Predictions] = {
+        name: finding_predictions(table, name, "test") for name in finding_names(table)
+    }
+    areas = {n: METRICS["auc"].estimate(d, FINDING) for n, d in data.items()}
+    return {**areas, "": mean_area_of(list(data.values()))}
+
+
+def _areas_table(areas: Areas, each: Sequence[dict[str, float]]) -> pd.DataFrame:
+    spreads = {}
+    for name in areas:
+        values = [of_fold[name] for of_fold in each if name in of_fold]
+        spreads[name] = cross_validation.summarize(values) if values else None
+    return pd.DataFrame(
+        {
+            _("Image finding"): [name or _("Mean AUC") for name in areas],
+            _("AUC of all images, out of fold (95 % interval)"): [
+                str(area) for area in areas.values()
+            ],
+            _("Mean of the folds"): [
+                f"{s.mean:.3f}" if s else "–" for s in spreads.values()
+            ],
+            _("Standard deviation"): [
+                f"{s.deviation:.3f}" if s and s.count > 1 else "–"
+                for s in spreads.values()
+            ],
+            _("Lowest to highest"): [
+                _("{low:.3f} to {high:.3f}", low=s.low, high=s.high) if s else "–"
+                for s in spreads.values()
+            ],
+        }
+    )
