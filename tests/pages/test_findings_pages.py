@@ -123,6 +123,7 @@ def test_diagnose_names_findings_above_their_thresholds(run: Run) -> None:
         "No finding above its threshold" in answers
     )
     assert "do not sum to" in said(app)
+    assert "their findings are known" in app.selectbox(key="findings-case").help
 
 
 def test_thresholds_of_validation_images_hold_without_any_test_image(run: Run) -> None:

@@ -82,6 +82,8 @@
   const texts = [];
   const note = (text, element, ink, style) => {
     if (element.closest("[disabled], [aria-disabled=true], [aria-hidden=true]")) return;
+    // What Plotly tells a browser that cannot draw, in colours of its own.
+    if (element.closest(".no-webgl")) return;
     if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return;
     // Ends of a slider are without colour until somebody points at it.
     if (rgba(ink)[3] === 0) return;

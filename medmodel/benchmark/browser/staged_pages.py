@@ -105,15 +105,22 @@ def _press(text: str, _stage: Stage, page: Any) -> None:
     page.get_by_text(text, exact=True).first.click(timeout=_WAIT)
 
 
+def _agree(page: Any) -> None:
+    """Once for a browser: it remembers."""
+    agree = page.get_by_role("button", name="I understand")
+    if agree.count():
+        agree.click(timeout=_WAIT)
+
+
 def _diagnose(stage: Stage, page: Any) -> None:
-    page.get_by_role("button", name="I understand").click(timeout=_WAIT)
+    _agree(page)
     image = str(next(stage.dataset.rglob("*.png")))
     page.locator("input[type=file]").first.set_input_files(image, timeout=_WAIT)
     page.locator("img[alt*='laid over the image']").wait_for(timeout=2 * _WAIT)
 
 
 def _diagnose_samples(_stage: Stage, page: Any) -> None:
-    page.get_by_role("button", name="I understand").click(timeout=_WAIT)
+    _agree(page)
     page.get_by_role("button", name="Try 3 images").click(timeout=_WAIT)
     page.locator("img[alt*='laid over the image']").wait_for(timeout=2 * _WAIT)
 
