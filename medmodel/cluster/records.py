@@ -124,5 +124,5 @@ def places(nodes: Sequence[Node]) -> int:
     """
     share = share_of("auto", nodes)
     if share.gpus:
-        return sum(node.gpus for node in nodes)
+        return max(sum(min(node.gpus, node.cpus) for node in nodes), 1)
     return max(sum(node.cpus // share.cpus for node in nodes), 1)

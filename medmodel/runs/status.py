@@ -42,7 +42,8 @@ class Failure:
     """Why a run failed, in words for the person who started it.
 
     Args:
-        kind: out_of_memory, data, device, not_a_number, disk_full, killed or bug.
+        kind: out_of_memory, data, device, not_a_number, disk_full, storage, killed,
+            cluster or bug.
         message: What happened.
         advice: What to do about it.
     """

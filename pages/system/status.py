@@ -102,6 +102,8 @@ def cluster_facts() -> dict[str, str]:
         said = translate(state.problem)
     elif not state.looked:
         said = _("not asked yet")
+    elif not any(node.cpus for node in state.nodes):
+        said = _("no node that could train")
     else:
         said = ngettext(
             "{count:,} node, {places:,} at once: {names}",

@@ -35,6 +35,7 @@ def nodes(*sizes: tuple[int, int]) -> list[Node]:
         ([(8, 2), (8, 1), (8, 0)], "auto", Share(1, 1), 3),
         ([(8, 2), (6, 1)], "cpu", Share(6, 0), 3),
         ([(8, 2), (8, 1)], "gpu:5", Share(1, 1), 3),
+        ([(1, 4), (0, 2)], "auto", Share(1, 1), 1),  # each takes a processor, too
         ([(8, 2), (8, 4)], "all_gpus", Share(1, 4), 6),
         ([(8, 0)], "all_gpus", Share(1, 1), 1),
         ([], "auto", Share(1, 0), 1),

@@ -45,6 +45,7 @@ def texts(page: str, **address: str) -> str:
     ("state", "said"),
     [
         (ClusterState(), "not asked yet"),
+        (ClusterState([Node("1", "head", 0, 0)], "", 1.0), "no node that could train"),
         (ClusterState(NODES, "", 1.0), "2 nodes, 3 at once: gpu-01, gpu_02"),
         (ClusterState(NODES, "The head is away.", 1.0), "The head is away"),
     ],

@@ -139,6 +139,8 @@ def test_each_state_offers_what_makes_sense(
     ("kind", "first"),
     [
         ("data", "Open the data set"),
+        ("cluster", "Resume"),
+        ("storage", "Resume"),
         ("device", "Train again"),
         ("not_a_number", "Train again"),
         ("out_of_memory", "Train again"),

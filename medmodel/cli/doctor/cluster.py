@@ -27,7 +27,7 @@ def cluster() -> Finding:
         version, nodes = head.version(), head.nodes()
     except ClusterError as error:
         return Finding("cluster", "problem", str(error), _START)
-    if not nodes:
+    if not any(node.cpus for node in nodes):
         return Finding(
             "cluster",
             "warning",

@@ -188,7 +188,7 @@ class NextStep(Enum):
     TRAIN_AGAIN = N_("Train again")
 
 
-_RETRIED = ("killed", "disk_full")
+_RETRIED = ("killed", "disk_full", "storage", "cluster")
 """Kinds of failure after which the same run may well end better."""
 _ICONS = {
     NextStep.DIAGNOSE: ":material/image_search:",
