@@ -269,7 +269,13 @@ def _say_end(run: Run, status: Status) -> None:
         say(_("Write its table: medmodel watch {id} --output FILE.csv", id=run.id))
         return
     if status.state is RunStatus.DONE:
-        say(_("{id} is done: best epoch {epoch}.", id=run.id, epoch=status.best_epoch))
+        # A test of a finished model, or a model from elsewhere, has no epoch.
+        done = (
+            _("{id} is done: best epoch {epoch}.", id=run.id, epoch=status.best_epoch)
+            if status.best_epoch
+            else _("{id} is done.", id=run.id)
+        )
+        say(done)
         say(_("Evaluate it: medmodel evaluate {id}", id=run.id))
         return
     say(_("{id}: {state}.", id=run.id, state=_(status.state.value)), to_errors=True)

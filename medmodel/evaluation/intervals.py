@@ -59,7 +59,7 @@ MINIMA: dict[str, Minimum] = {
 """Kind of interval -> the fewest images or patients of the smallest group that counts.
 
 What the smallest group is, `metrics.limiting_group` says. From these on, intervals hold
-the truth 93 to 98.5 times of 100 in simulations of two and three classes, of rare ones,
+the truth 93 to 98.5 times of 100 in simulations of two to thirty classes, of rare ones,
 and of patients with 1 to 5 images (benchmark row `interval_coverage`), as a mean over
 populations. With fewer they do not: an area under the ROC curve of 5 images a class 99
 times, a mean sensitivity of 5 images a class 91 times, a log loss of 20 images 82

@@ -136,9 +136,9 @@ def items_on_data(run: Run) -> list[GuidelineItem]:
     facts = run.model_facts if run.model_path.exists() else None
     seen = preprocessing_text(facts.preprocessing) if facts else BLANK
     model = run_facts.origin(run)
-    folders = dict.fromkeys(
-        Path(each.config.dataset).name for each in filter(None, [model, run])
-    )
+    named = (Path(each.config.dataset).name for each in filter(None, [model, run]))
+    # A model that was trained elsewhere has no folder here.
+    folders = dict.fromkeys(filter(None, named))
     checked, level = run_facts.data_quality(run), run_facts.split_level(run)
     sizes = run_facts.sample_sizes(run)
     return [
@@ -147,7 +147,7 @@ def items_on_data(run: Run) -> list[GuidelineItem]:
             _("Data source"),
             "7",
             "5a",
-            _("Folder {folder}", folder=_(", ").join(folders)),
+            _("Folder {folder}", folder=_(", ").join(folders)) if folders else BLANK,
         ),
         GuidelineItem(_("Dates and sites of acquisition"), "7", "5b, 6a", BLANK),
         GuidelineItem(_("Inclusion and exclusion of patients"), "8", "6b", BLANK),
@@ -270,9 +270,12 @@ def _described_network(run: Run) -> str:
     facts = run.model_facts if run.model_path.exists() else None
     if facts is None:
         return network_text(run)
+    network = network_text(run)
+    if run.config.recipe == IMPORTED:
+        network = _("Trained elsewhere and imported")
     return _(
         "{network}; {parameters:,} parameters",
-        network=network_text(run),
+        network=network,
         parameters=facts.parameters,
     )
 

@@ -211,7 +211,7 @@ def test_commands_for_models_take_no_batch(batch: Run, invoke: Invoke) -> None:
 
 def test_one_that_ended_is_followed_at_once(invoke: Invoke) -> None:
     run = create_ended(TrainConfig("/data"))
-    assert f"{run.id} is done: best epoch" in invoke("watch", run.id).stdout
+    assert f"{run.id} is done." in invoke("watch", run.id).stdout
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.CSV", "table.parquet"])

@@ -77,6 +77,17 @@ def test_the_exit_status_says_how_it_ended(state: RunStatus, invoke: Invoke) -> 
     assert line["run"] == run.id and line["state"] == state.value
 
 
+def test_what_never_trained_has_no_best_epoch(invoke: Invoke) -> None:
+    """A test elsewhere was "done: best epoch 0"."""
+    run = RunStore().create(TrainConfig("/data"))
+    run.write_status(Status(RunStatus.DONE))
+    lines = invoke("watch", run.id).stdout.splitlines()
+    assert lines[-2:] == [
+        f"{run.id} is done.",
+        f"Evaluate it: medmodel evaluate {run.id}",
+    ]
+
+
 def test_lines_until_the_end(steps: Steps, invoke: Invoke) -> None:
     run = steps(
         status_of(phase="checking", message="Checking the data."),
