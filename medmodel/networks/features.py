@@ -59,7 +59,7 @@ class FeatureNetwork:
 
 
 def instant_network(preprocessing: Preprocessing) -> FeatureNetwork:
-    """The network of `models.frozen_backbone`, as this machine computes it soonest."""
+    """The network of `models.frozen_backbone`, in the library that suits the device."""
     size = _batch_size()
 
     def compute(pixels: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """The frozen network of the recipe "Instant" in ONNX Runtime, for processors.
 
-The same numbers as `models.frozen_backbone`, sooner: TensorFlow divides each
-convolution among the cores and waits for the slowest at every one of them, while here
-each core takes batches of its own through the whole network, so few images at once
-that what is between two layers stays in its cache.
+The same numbers as `models.frozen_backbone` in less processor time: TensorFlow divides
+each convolution among the cores and waits for the slowest at every one of them, while
+here each core takes batches of its own through the whole network, so few images at
+once that what is between two layers stays in its cache.
 """
 
 from __future__ import annotations
