@@ -41,7 +41,8 @@ def draw_contours(
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     smooth = Image.Resampling.BILINEAR if scale < 1 else Image.Resampling.NEAREST
-    drawn = np.array(to_pixels(from_pixels(as_colour(image)).resize(size, smooth)))
+    coloured = as_colour(image) if image.shape[2] == 1 else image
+    drawn = np.array(to_pixels(from_pixels(coloured).resize(size, smooth)))
     for area, colour in areas:
         mask = Image.fromarray(area).resize(size, Image.Resampling.NEAREST)
         drawn[_border(np.asarray(mask))] = colour

@@ -130,7 +130,10 @@ def show_numbers(answer: Outlined, regions: list[tuple[str, MaskRegion]]) -> Non
     size = PixelSize(down.length or 1.0, across.length or 1.0)
     st.markdown(
         plain(_largest_sentence(regions, size, unit)),
-        help=_("Diameters are taken between the outer edges of pixels."),
+        help=_(
+            "The longest diameter, and the longest at right angles to it, between the "
+            "outer edges of pixels."
+        ),
     )
     show_table(
         pd.DataFrame(
@@ -138,8 +141,7 @@ def show_numbers(answer: Outlined, regions: list[tuple[str, MaskRegion]]) -> Non
             columns=[
                 _("Class"),
                 _("Area, {unit}²", unit=unit),
-                _("Longest diameter, {unit}", unit=unit),
-                _("Perpendicular diameter, {unit}", unit=unit),
+                _("Diameters, {unit}", unit=unit),
             ],
         ),
         hide_index=True,
@@ -173,7 +175,8 @@ def _largest_sentence(
 def _row(name: str, region: MaskRegion, size: PixelSize) -> list[object]:
     longest, perpendicular = region.diameters(size)
     number = measurement_words.number
-    return [name, number(region.area(size)), number(longest), number(perpendicular)]
+    both = f"{number(longest)} × {number(perpendicular)}"
+    return [name, number(region.area(size)), both]
 
 
 def _pixel(case: Case, shape: tuple[int, ...]) -> tuple[Measured, Measured]:
