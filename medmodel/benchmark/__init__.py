@@ -196,6 +196,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "quality_best.blood",
         "the same on blood cells: test accuracy",
     ),
+    "quality_table": (
+        "quality_table.table",
+        "test accuracy of four recipes on three public sets, beside published ones",
+    ),
     "quality_blood": ("quality.blood", "Instant on blood cells: test accuracy"),
     "quality_chest": ("quality.chest", "Instant on chest X-rays: test AUC"),
     "refit": (

@@ -19,6 +19,7 @@ from medmodel.benchmark.servers import temporary_workspace, with_data_root
 from medmodel.core.config import config_for
 from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
@@ -116,11 +117,15 @@ def _processor_seconds() -> float:
 
 
 def _scores(run: Run) -> tuple[float, float]:
-    """Mean area under the classes' ROC curves and accuracy of the test images."""
+    """Mean area under the classes' ROC curves and accuracy of the test images.
+
+    The predicted class is that of the decision threshold where one was chosen.
+    """
     table = read_predictions(run)
     table = table[table["split"] == "test"]
     classes = run.model_facts.class_names
     scores = score_array(table, classes)
     truth = table["label"].map(classes.index).to_numpy()
     areas = [roc_auc_score(truth == k, scores[:, k]) for k in range(len(classes))]
-    return float(np.mean(areas)), float((scores.argmax(axis=1) == truth).mean())
+    predicted = split_predictions(table, "test").predicted
+    return float(np.mean(areas)), float((predicted == truth).mean())

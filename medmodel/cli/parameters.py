@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from medmodel.core.config import ENCODER_PREFIX, MODEL_NAMES
+from medmodel.core.config import ENCODER_PREFIX, FROZEN_MODELS, MODEL_NAMES
 from medmodel.core.environment import data_roots
 from medmodel.core.errors import DataError, MedModelError, RunError
 from medmodel.language import _, translate
@@ -103,6 +103,9 @@ def _title(run: Run) -> str:
         return ""
 
 
+_NETWORKS = (*MODEL_NAMES, *FROZEN_MODELS)
+
+
 class ModelParameter(click.ParamType):
     """A network's name, or `encoder:` and the name of one of the weights folder."""
 
@@ -120,14 +123,14 @@ class ModelParameter(click.ParamType):
             click.BadParameter: There is no such network.
         """
         model = str(value)
-        if model in MODEL_NAMES or model.startswith(ENCODER_PREFIX):
+        if model in _NETWORKS or model.startswith(ENCODER_PREFIX):
             return model
-        names = ", ".join([*MODEL_NAMES, f"{ENCODER_PREFIX}NAME"])
+        names = ", ".join([*_NETWORKS, f"{ENCODER_PREFIX}NAME"])
         self.fail(_("{value!r} is none of {names}.", value=model, names=names))
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """What the help calls it."""
-        return f"[{'|'.join(MODEL_NAMES)}|{ENCODER_PREFIX}NAME]"
+        return f"[{'|'.join(_NETWORKS)}|{ENCODER_PREFIX}NAME]"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -136,7 +139,7 @@ class ModelParameter(click.ParamType):
         from medmodel.model_import.encoders import list_encoders
 
         encoders = [f"{ENCODER_PREFIX}{entry.key}" for entry in list_encoders()]
-        names = [n for n in (*MODEL_NAMES, *encoders) if n.startswith(incomplete)]
+        names = [n for n in (*_NETWORKS, *encoders) if n.startswith(incomplete)]
         return [CompletionItem(name) for name in names]
 
 

@@ -29,6 +29,12 @@ MODEL_NAMES: dict[str, str] = {
     "convnext_tiny": N_("ConvNeXtTiny (Keras)"),
     "mobilenetv2": N_("MobileNetV2 (Keras)"),
 }
+FROZEN_MODELS: dict[str, str] = {
+    "efficientnet_lite0_lite2": N_(
+        "EfficientNet-Lite0 and -Lite2 together, pretrained on ImageNet, offline"
+    ),
+}
+"""Networks of which only the last layer is trained, as of an encoder."""
 SEGMENTATION_MODELS: dict[str, str] = {
     "unet_lite0": N_("U-Net on EfficientNet-Lite0, pretrained on ImageNet, offline"),
     "compact_unet": N_("Compact U-Net, from scratch"),
@@ -130,8 +136,8 @@ class TrainConfig:
         dataset: Absolute path of the data set's folder.
         name: What people call the run; may be empty.
         recipe: Key of `RECIPES` from which the settings started.
-        model: Key of `MODEL_NAMES`, or of `SEGMENTATION_MODELS`; or `encoder:` and the
-            name of an encoder of the weights folder.
+        model: Key of `MODEL_NAMES`, `FROZEN_MODELS` or `SEGMENTATION_MODELS`; or
+            `encoder:` and the name of an encoder of the weights folder.
         training: `"frozen"` learns a linear layer on pretrained features,
             `"fine_tune"` then unfreezes all, `"scratch"` starts from random weights.
         weights: Path of a local weights file for Keras models, or `imagenet` to let
@@ -348,10 +354,17 @@ class TrainConfig:
                 "Validation and test together may take at most 0.9 of the images."
             )
         problems |= self._problems_of_encoder()
-        pretrained = self.model == "efficientnet_lite0" or self.encoder
+        frozen = self.model in FROZEN_MODELS or self.encoder
+        pretrained = self.model == "efficientnet_lite0" or frozen
         if self.training == "frozen" and not pretrained:
             problems["training"] = _(
-                "Frozen training needs pretrained features: choose efficientnet_lite0."
+                "Frozen training needs pretrained features: choose one of {networks}.",
+                networks=", ".join(["efficientnet_lite0", *FROZEN_MODELS]),
+            )
+        if self.model in FROZEN_MODELS and self.training != "frozen":
+            problems["training"] = _(
+                "Of two networks together only the last layer is trained: choose "
+                "frozen training, or another network."
             )
         if self.training == "frozen" and self.augmentation.active:
             problems["augmentation"] = _(
@@ -446,7 +459,7 @@ _RANGES: list[tuple[str, float, float]] = [
     ("replicate", 0, 1000),
 ]
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "model": (*MODEL_NAMES, *SEGMENTATION_MODELS),
+    "model": (*MODEL_NAMES, *FROZEN_MODELS, *SEGMENTATION_MODELS),
     "training": get_args(Training),
     "fit": get_args(Fit),
     "colour": get_args(Colour),
@@ -461,7 +474,7 @@ def model_title(model: str) -> str:
     """What a network is called; one of a newer version as it is written."""
     if model.startswith(ENCODER_PREFIX):
         return _("Encoder {name}", name=model.removeprefix(ENCODER_PREFIX))
-    return _((MODEL_NAMES | SEGMENTATION_MODELS).get(model, model))
+    return _((MODEL_NAMES | FROZEN_MODELS | SEGMENTATION_MODELS).get(model, model))
 
 
 def _window_problem(setting: str) -> dict[str, str]:

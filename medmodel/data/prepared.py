@@ -19,6 +19,7 @@ import logging
 import os
 import time
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -222,7 +223,10 @@ def prepared_folders(folder: Path) -> list[Path]:
 
 
 def stored_features(
-    folder: Path, paths: list[str], preprocessing: Preprocessing, table: str = ""
+    folder: Path,
+    paths: list[str],
+    preprocessing: Preprocessing,
+    table: str = "efficientnet_lite0_[0-9]*",
 ) -> tuple[npt.NDArray[np.float16], list[str]] | None:
     """Features of the frozen network that a run has left beside its pixels.
 
@@ -230,8 +234,8 @@ def stored_features(
         folder: The data set's folder.
         paths: All images that were prepared, in order.
         preprocessing: With which they were prepared.
-        table: Name of the features of an encoder, as `encoder.json` of a run has it;
-            by default those of the recipe "Instant".
+        table: Name of the features, with wildcards for their version; that of an
+            encoder as `encoder.json` of a run has it.
 
     Returns:
         Read-only memory map (n, d), and the n images that could be read; None where
@@ -239,11 +243,7 @@ def stored_features(
     """
     place = prepared_folder(folder, paths, preprocessing)
     facts, files = _facts(place), sorted(place.glob("features_*.npy"))
-    files = (
-        [f for f in files if f.stem == f"features_{table}"]
-        if table
-        else [f for f in files if not f.stem.startswith(f"features_{OF_ENCODER}")]
-    )
+    files = [f for f in files if fnmatchcase(f.stem, f"features_{table}")]
     if facts is None or not files:
         return None
     readable = [path for path in paths if path not in facts.failed]

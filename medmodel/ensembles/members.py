@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from medmodel.core import audit
-from medmodel.core.config import ENSEMBLE, TrainConfig
+from medmodel.core.config import ENSEMBLE, MODEL_NAMES, TrainConfig
 from medmodel.core.errors import DataError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.splits import SPLITS
@@ -64,8 +64,9 @@ def ensemble_config(members: Sequence[Run], name: str = "") -> TrainConfig:
         name: What it is called; may be empty.
     """
     first, images = members[0].config, common_preprocessing(members)
-    # An encoder is a network of frozen training alone.
-    networks = [run.config.model for run in members if not run.config.encoder]
+    # Some are networks of frozen training alone.
+    models = [run.config.model for run in members]
+    networks = [model for model in models if model in MODEL_NAMES]
     return TrainConfig(
         dataset=first.dataset,
         name=name.strip(),

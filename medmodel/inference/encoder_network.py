@@ -35,7 +35,7 @@ def frozen_network(run: Run, preprocessing: Preprocessing) -> FeatureNetwork:
     """
     encoder = noted_encoder(run)
     if encoder is None:
-        return instant_network(preprocessing)
+        return instant_network(preprocessing, run.config.model)
     return encoder_features(encoder, preprocessing)
 
 
@@ -60,7 +60,7 @@ def frozen_model(
     """
     encoder = noted_encoder(run)
     if encoder is None:
-        return instant_model(preprocessing, kernel, bias, activation)
+        return instant_model(preprocessing, kernel, bias, activation, run.config.model)
     return encoder_model(encoder, preprocessing, kernel, bias, activation)
 
 

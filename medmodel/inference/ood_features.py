@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.ood.detector import OodDetector
-from medmodel.evaluation.ood.vectors import ood_vectors
+from medmodel.evaluation.ood.vectors import DEPTHS, ood_vectors
 from medmodel.imaging.images import prepare_image
-from medmodel.networks import features
 from medmodel.networks.models import frozen_backbone
 
 _BATCH = 32
+_COMPARED = sum(DEPTHS)
+"""So many features come first in every frozen network, and are compared."""
 
 
 def frozen_features(images: np.ndarray, size: int) -> np.ndarray:
@@ -26,17 +27,18 @@ def frozen_features(images: np.ndarray, size: int) -> np.ndarray:
         size: Height and width to which they are brought.
 
     Returns:
-        float32 (n, `features.FEATURES`).
+        float32 (n, sum of `DEPTHS`).
     """
     preprocessing = Preprocessing(
         size, colour="grey" if images.shape[3] == 1 else "rgb"
     )
     compute = _compiled(preprocessing)
-    computed = np.empty((len(images), features.FEATURES), np.float32)
+    computed = np.empty((len(images), _COMPARED), np.float32)
     for start in range(0, len(images), _BATCH):
         piece = images[start : start + _BATCH]
         ready = np.stack([prepare_image(pixels, preprocessing) for pixels in piece])
-        computed[start : start + len(piece)] = compute(tf.constant(ready)).numpy()
+        answer = compute(tf.constant(ready)).numpy()
+        computed[start : start + len(piece)] = answer[:, :_COMPARED]
     return computed
 
 
@@ -53,14 +55,21 @@ def _compiled(
     return tf.function(compute, input_signature=signature)
 
 
-def usual_features(detector: OodDetector | None) -> np.ndarray | None:
+def usual_features(detector: OodDetector | None, count: int) -> np.ndarray | None:
     """What enters the last layer of a model for a usual training image, (d,).
 
-    None where that is not known, or no feature of the model's own.
+    Of a model of an earlier version, which had no other features than are compared.
+
+    Args:
+        detector: The model's.
+        count: How many features enter its last layer.
+
+    Returns:
+        None where that is not known, or no feature of the model's own.
     """
-    if detector is None or not detector.own:
+    if detector is None or not detector.own or count != _COMPARED:
         return None
-    return detector.mean[: features.FEATURES]
+    return detector.mean[:_COMPARED]
 
 
 def detector_vectors(
@@ -74,5 +83,5 @@ def detector_vectors(
         last_features: (n, d) what enters the model's last layer.
     """
     if detector.own:
-        return ood_vectors(last_features, images)
+        return ood_vectors(last_features[:, :_COMPARED], images)
     return ood_vectors(frozen_features(images, detector.size), images)

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from medmodel.core.errors import DECODER_ERRORS, FileError, PredictionError
+from medmodel.core.storage import renaming
 from medmodel.evaluation.ood.detector import FILE_NAME as REFERENCE
 from medmodel.evaluation.ood.detector import OodDetector
 from medmodel.inference import attribution, class_activation, ood_features
@@ -50,7 +51,7 @@ class LoadedModel:
         detector: Compares images with its training images; None for older runs.
         detector_problem: Why there is none, where its file is damaged; else "".
         usual: What enters the last layer for a usual training image, see
-            `class_activation.explainer`; None: as the detector says.
+            `class_activation.explainer`; None where that is not known.
         member_usual: Of an ensemble, the same of each member that has it, by number.
     """
 
@@ -67,11 +68,8 @@ class LoadedModel:
         """HiResCAM of this model, compiled when first used; the mean of members'."""
         if self.members:
             return self._mean_explainer(lambda member: member.explain)
-        usual = self.usual
-        if usual is None:
-            usual = ood_features.usual_features(self.detector)
         return class_activation.explainer(
-            self.model, self.facts.heatmap_layers, faithful=True, usual=usual
+            self.model, self.facts.heatmap_layers, faithful=True, usual=self.usual
         )
 
     @functools.cached_property
@@ -179,7 +177,7 @@ def load(run: Run) -> LoadedModel:
     check_encoders(saved)
     model = in_float32(saved)
     detector, problem = None, ""
-    member_usual = _member_usual(run) if facts.members else {}
+    noted = _noted_usual(run)
     try:
         detector = OodDetector.load(run.folder / REFERENCE)
     except FileNotFoundError:  # a run of an earlier version
@@ -189,14 +187,13 @@ def load(run: Run) -> LoadedModel:
             "The check for images unlike the training data is off. {error}", error=error
         )
     call = compiled(averaged_over_flips(model, facts.flips))
-    return LoadedModel(
-        model,
-        facts,
-        call,
-        detector,
-        problem,
-        member_usual=member_usual,
-    )
+    if facts.members:
+        return LoadedModel(model, facts, call, detector, problem, None, noted)
+    usual = noted.get(_OWN)
+    if usual is None:
+        count = int(model.layers[-1].input.shape[-1])
+        usual = ood_features.usual_features(detector, count)
+    return LoadedModel(model, facts, call, detector, problem, usual)
 
 
 def _member(loaded: LoadedModel, number: int, member: EnsembleMember) -> LoadedModel:
@@ -221,10 +218,25 @@ def _member(loaded: LoadedModel, number: int, member: EnsembleMember) -> LoadedM
 
 
 USUAL = "usual.npz"
-"""Of an ensemble, see `LoadedModel.member_usual`."""
+"""What a usual training image gives: of an ensemble each member, by its number."""
+_OWN = 0
+"""In its place the model itself."""
 
 
-def _member_usual(run: Run) -> dict[int, np.ndarray]:
+def write_usual(run: Run, features: Mapping[int, np.ndarray]) -> None:
+    """Writes usual.npz.
+
+    Args:
+        run: The run.
+        features: What enters the last layer for a usual training image, (d,), of
+            members by number; of a model that is no ensemble under 0.
+    """
+    with renaming(run.folder / USUAL) as temporary, temporary.open("wb") as file:
+        arrays: dict[str, Any] = {str(key): value for key, value in features.items()}
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def _noted_usual(run: Run) -> dict[int, np.ndarray]:
     """What usual.npz holds; without it maps are those of a plain slope."""
     try:
         with np.load(run.folder / USUAL, allow_pickle=False) as arrays:
@@ -234,7 +246,8 @@ def _member_usual(run: Run) -> dict[int, np.ndarray]:
     except (*DECODER_ERRORS, BadZipFile) as error:
         raise PredictionError(
             _(
-                "The {file} of run {title} is damaged: make the ensemble again.",
+                "The {file} of run {title} is damaged: train it again, or make "
+                "the ensemble again.",
                 file=USUAL,
                 title=run.title,
             )

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with its ImageNet weights, as a flat Keras graph."""
+"""EfficientNet-Lite0 and -Lite2 with their ImageNet weights, as flat Keras graphs."""
 
 from __future__ import annotations
 
@@ -8,34 +8,38 @@ import keras
 import numpy as np
 from keras import layers
 
-from medmodel.networks.lite0 import EPSILON, STAGES, folded_convolution
+from medmodel.networks.lite import EPSILON, LITE0, Variant, folded_convolution
 
 
-def lite0_maps(
-    pixels: keras.KerasTensor, tensors: dict[str, np.ndarray], folded: bool = False
+def lite_maps(
+    pixels: keras.KerasTensor,
+    tensors: dict[str, np.ndarray],
+    variant: Variant = LITE0,
+    folded: bool = False,
 ) -> list[keras.KerasTensor]:
-    """What each of the 16 blocks and the head put out.
+    """What each block and the head put out: 16 blocks of Lite0, 21 of Lite2.
 
     Args:
         pixels: (n, height, width, 3), RGB as `value * SCALE + OFFSET`.
-        tensors: The state dict from `pretrained.efficientnet_lite0_weights`.
+        tensors: The variant's state dict from `pretrained`.
+        variant: `LITE0` or `LITE2`.
         folded: Whether batch normalisation becomes part of the convolutions: the same
             numbers for half the work, but nothing to fine-tune.
     """
-    conv = _Convolution(tensors, folded)
+    conv = _Convolution(tensors, folded, variant.prefix)
     x = conv(pixels, "_conv_stem", "_bn0", stride=2)
     maps: list[keras.KerasTensor] = []
-    for stage in STAGES:
-        for repeat in range(stage.repeats):
-            block, shortcut = f"_blocks.{len(maps)}.", x
-            stride = stage.stride if repeat == 0 else 1
-            if stage.expansion > 1:
-                x = conv(x, block + "_expand_conv", block + "_bn0")
-            x = conv(x, block + "_depthwise_conv", block + "_bn1", stride)
-            x = conv(x, block + "_project_conv", block + "_bn2", active=False)
-            if repeat > 0:
-                x = layers.Add(name=f"block{len(maps)}_add")([shortcut, x])
-            maps.append(x)
+    for stage, first in variant.blocks:
+        block, shortcut = f"_blocks.{len(maps)}.", x
+        stride = stage.stride if first else 1
+        if stage.expansion > 1:
+            x = conv(x, block + "_expand_conv", block + "_bn0")
+        x = conv(x, block + "_depthwise_conv", block + "_bn1", stride)
+        x = conv(x, block + "_project_conv", block + "_bn2", active=False)
+        if not first:
+            name = f"{variant.prefix}block{len(maps)}_add"
+            x = layers.Add(name=name)([shortcut, x])
+        maps.append(x)
     return [*maps, conv(x, "_conv_head", "_bn1")]
 
 
@@ -45,11 +49,15 @@ class _Convolution:
     Args:
         tensors: The state dict.
         folded: Whether batch normalisation becomes part of the convolution.
+        prefix: Before the names of layers.
     """
 
-    def __init__(self, tensors: dict[str, np.ndarray], folded: bool) -> None:
+    def __init__(
+        self, tensors: dict[str, np.ndarray], folded: bool, prefix: str
+    ) -> None:
         self.tensors = tensors
         self.folded = folded
+        self.prefix = prefix
 
     def __call__(
         self,
@@ -60,7 +68,8 @@ class _Convolution:
         active: bool = True,
     ) -> keras.KerasTensor:
         kernel = self.tensors[conv + ".weight"]
-        name = conv.replace("_blocks.", "block").replace("._", "_").strip("_")
+        plain = conv.replace("_blocks.", "block").replace("._", "_").strip("_")
+        name = self.prefix + plain
         values = [kernel]
         if self.folded:
             values = [*folded_convolution(self.tensors, conv, norm)]

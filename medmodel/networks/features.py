@@ -28,11 +28,16 @@ from medmodel.networks.models import frozen_backbone
 
 OnBatch = Callable[[np.ndarray, np.ndarray], None]
 
-NAME = "efficientnet_lite0"
-VERSION = 2
-"""To be raised when `models.instant_features` changes its numbers."""
-FEATURES = 2 * (24 + 40 + 80 + 112 + 192 + 1280)
-"""Numbers per image: roots of average and maximum of each channel at six depths."""
+VERSION = 3
+"""To be raised when `models.frozen_backbone` changes its numbers."""
+_LITE0 = 2 * (2 * 24 + 2 * 40 + 3 * 80 + 3 * 112 + 4 * 192 + 320 + 1280)
+_LITE2 = 2 * (3 * 24 + 3 * 48 + 4 * 88 + 4 * 120 + 5 * 208 + 352 + 1280)
+COUNTS = {
+    "efficientnet_lite0": _LITE0,
+    "efficientnet_lite0_lite2": _LITE0 + _LITE2,
+}
+"""Numbers per image: roots of average and maximum of each channel at every depth."""
+FEATURES = COUNTS["efficientnet_lite0"]
 _SECONDS_BETWEEN_MARKS = 2.0
 _building = threading.Lock()
 """Of several threads one builds the network."""
@@ -58,17 +63,25 @@ class FeatureNetwork:
     workers: int = 1
 
 
-def instant_network(preprocessing: Preprocessing) -> FeatureNetwork:
-    """The network of `models.frozen_backbone`, in the library that suits the device."""
+def instant_network(
+    preprocessing: Preprocessing, network: str = "efficientnet_lite0"
+) -> FeatureNetwork:
+    """The network of `models.frozen_backbone`, in the library that suits the device.
+
+    Args:
+        preprocessing: Of the images.
+        network: Key of `lite.DEPTHS`.
+    """
     size = _batch_size()
 
     def compute(pixels: np.ndarray) -> np.ndarray:
         with _building:
-            ask = _compiled(preprocessing, size)
+            ask = _compiled(preprocessing, size, network)
         return ask(pixels)
 
     at_once = 1 if _gpu_there() else instant_onnx.workers()
-    return FeatureNetwork(f"{NAME}_{VERSION}", FEATURES, size, compute, at_once)
+    name, count = f"{network}_{VERSION}", COUNTS[network]
+    return FeatureNetwork(name, count, size, compute, at_once)
 
 
 def extract(
@@ -117,22 +130,23 @@ def extract(
     return map_array(store.path, store.shape, "float16")
 
 
-def cached(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
-    """The features of "Instant" that are there already, without computing any.
+def cached(
+    prepared: Prepared, network: FeatureNetwork
+) -> tuple[np.ndarray, np.ndarray]:
+    """The features that are there already, without computing any.
 
     Returns:
         Read-only float16 (n, d), and the rows of it that hold features, ascending.
     """
-    network = FeatureNetwork(f"{NAME}_{VERSION}", FEATURES, 1, np.asarray)
     store = _Store(prepared.folder, len(prepared.pixels), network)
     rows = np.sort(store.order[: store.trusted])
     path = store.path if store.path.exists() else store.partial
     if not len(rows) or not path.exists():
-        return np.empty((0, FEATURES), np.float16), rows[:0]
+        return np.empty((0, network.count), np.float16), rows[:0]
     try:
         return map_array(path, store.shape, "float16"), rows
     except FileError:
-        return np.empty((0, FEATURES), np.float16), rows[:0]
+        return np.empty((0, network.count), np.float16), rows[:0]
 
 
 def warm(preprocessing: Preprocessing) -> None:
@@ -142,7 +156,7 @@ def warm(preprocessing: Preprocessing) -> None:
     """
     size = _batch_size()
     blank = np.zeros((size, *preprocessing.shape), np.uint8)
-    _compiled(preprocessing, size)(blank)
+    _compiled(preprocessing, size, "efficientnet_lite0")(blank)
 
 
 def _batch_size() -> int:
@@ -215,13 +229,13 @@ def _computed_ahead(
 
 @functools.lru_cache(maxsize=1)
 def _compiled(
-    preprocessing: Preprocessing, batch: int
+    preprocessing: Preprocessing, batch: int, network: str
 ) -> Callable[[np.ndarray], np.ndarray]:
     """The frozen network for one size of batch, with float16 output."""
     if not _gpu_there():
-        features = instant_onnx.instant_features(preprocessing)
+        features = instant_onnx.instant_features(preprocessing, network)
         return lambda pixels: features(pixels).astype(np.float16)
-    model = frozen_backbone(preprocessing)
+    model = frozen_backbone(preprocessing, network)
     signature = [tf.TensorSpec((batch, *preprocessing.shape), tf.uint8)]
 
     def compute(pixels: tf.Tensor) -> tf.Tensor:

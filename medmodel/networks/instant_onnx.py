@@ -19,14 +19,14 @@ from onnx import TensorProto, helper, numpy_helper
 from medmodel.core.pool import cores
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.export.formats import OPSET
-from medmodel.networks.lite0 import (
-    INSTANT_BLOCKS,
+from medmodel.networks.lite import (
+    DEPTHS,
     OFFSET,
     SCALE,
-    STAGES,
+    Variant,
     folded_convolution,
 )
-from medmodel.networks.pretrained import efficientnet_lite0_weights
+from medmodel.networks.pretrained import efficientnet_weights
 from medmodel.networks.signed_sqrt import SOFT
 
 AT_ONCE = 8
@@ -43,15 +43,16 @@ def workers() -> int:
 
 
 def instant_features(
-    preprocessing: Preprocessing,
+    preprocessing: Preprocessing, network: str = "efficientnet_lite0"
 ) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """The network, ready to answer; several threads may ask at the same time.
 
     Args:
         preprocessing: Size and channels of the images.
+        network: Key of `lite.DEPTHS`.
 
     Returns:
-        A function from uint8 (n, size, size, channels) to float32 (n, 3456).
+        A function from uint8 (n, size, size, channels) to float32 (n, d).
 
     Raises:
         WeightsError: The pretrained weights are missing or not those expected.
@@ -62,7 +63,9 @@ def instant_features(
     options.intra_op_num_threads = max(1, cores() // workers())
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
-        instant_message(preprocessing), options, providers=["CPUExecutionProvider"]
+        instant_message(preprocessing, network),
+        options,
+        providers=["CPUExecutionProvider"],
     )
 
     def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -73,32 +76,35 @@ def instant_features(
     return compute
 
 
-def instant_message(preprocessing: Preprocessing) -> bytes:
+def instant_message(
+    preprocessing: Preprocessing, network: str = "efficientnet_lite0"
+) -> bytes:
     """The network as an ONNX message, batch normalisation folded.
 
     Args:
         preprocessing: Size and channels of the images.
+        network: Key of `lite.DEPTHS`.
 
     Returns:
         A model from `pixels`, uint8 (n, size, size, channels), to `features`,
-        float32 (n, 3456), see `models.frozen_backbone`.
+        float32 (n, d), see `models.frozen_backbone`.
 
     Raises:
         WeightsError: The pretrained weights are missing or not those expected.
     """
-    graph = _Graph(efficientnet_lite0_weights())
+    graph = _Graph()
     x = graph.add("Transpose", "pixels", perm=[0, 3, 1, 2])
     x = graph.add("Cast", x, to=TensorProto.FLOAT)
     x = graph.add("Mul", x, graph.constant("scale", np.float32(SCALE)))
     x = graph.add("Add", x, graph.constant("offset", np.float32(OFFSET)))
     if preprocessing.shape[-1] == 1:
         x = graph.add("Concat", x, x, x, axis=1)
-    maps = _lite0_maps(graph, x)
-    pooled = [
-        graph.add(kind, maps[block])
-        for block in (*INSTANT_BLOCKS, -1)
-        for kind in ("GlobalAveragePool", "GlobalMaxPool")
-    ]
+    pooled = []
+    for variant, blocks in DEPTHS[network]:
+        maps = _Network(graph, variant).maps(x)
+        for seen in (maps[block] for block in blocks):
+            pooled.append(graph.add("GlobalAveragePool", seen))
+            pooled.append(graph.add("GlobalMaxPool", seen))
     x = graph.add("Flatten", graph.add("Concat", *pooled, axis=1))
     soft = graph.constant("soft", np.float32(SOFT))
     size = graph.add("Sqrt", graph.add("Add", graph.add("Abs", x), soft))
@@ -106,38 +112,60 @@ def instant_message(preprocessing: Preprocessing) -> bytes:
     return graph.message(preprocessing.shape, features)
 
 
-def _lite0_maps(graph: _Graph, x: str) -> list[str]:
-    """What each of the 16 blocks and the head put out, see `efficientnet`."""
-    x = graph.convolution(x, "_conv_stem", "_bn0", stride=2)
-    maps: list[str] = []
-    for stage in STAGES:
-        for repeat in range(stage.repeats):
+class _Network:
+    """Nodes of one variant in a graph, batch normalisation folded.
+
+    Args:
+        graph: The graph.
+        variant: Whose weights are taken.
+    """
+
+    def __init__(self, graph: _Graph, variant: Variant) -> None:
+        self._graph, self._variant = graph, variant
+        self._tensors = efficientnet_weights(variant)
+
+    def maps(self, pixels: str) -> list[str]:
+        """What each block and the head put out, see `efficientnet.lite_maps`."""
+        x = self._convolution(pixels, "_conv_stem", "_bn0", stride=2)
+        maps: list[str] = []
+        for stage, first in self._variant.blocks:
             block, shortcut = f"_blocks.{len(maps)}.", x
-            stride = stage.stride if repeat == 0 else 1
+            stride = stage.stride if first else 1
             if stage.expansion > 1:
-                x = graph.convolution(x, block + "_expand_conv", block + "_bn0")
-            x = graph.convolution(x, block + "_depthwise_conv", block + "_bn1", stride)
-            x = graph.convolution(
+                x = self._convolution(x, block + "_expand_conv", block + "_bn0")
+            x = self._convolution(x, block + "_depthwise_conv", block + "_bn1", stride)
+            x = self._convolution(
                 x, block + "_project_conv", block + "_bn2", active=False
             )
-            if repeat > 0:
-                x = graph.add("Add", shortcut, x)
+            if not first:
+                x = self._graph.add("Add", shortcut, x)
             maps.append(x)
-    return [*maps, graph.convolution(x, "_conv_head", "_bn1")]
+        return [*maps, self._convolution(x, "_conv_head", "_bn1")]
+
+    def _convolution(
+        self, x: str, conv: str, norm: str, stride: int = 1, active: bool = True
+    ) -> str:
+        """Convolution with batch normalisation folded, and ReLU6."""
+        kernel, bias = folded_convolution(self._tensors, conv, norm)
+        graph, name = self._graph, self._variant.prefix + conv
+        x = graph.add(
+            "Conv",
+            *(x, graph.constant(name, kernel), graph.constant(name + ".bias", bias)),
+            auto_pad="SAME_UPPER",
+            kernel_shape=kernel.shape[2:],
+            strides=[stride, stride],
+            group=len(kernel) if "depthwise" in conv else 1,
+        )
+        return graph.add("Clip", x, *graph.ends) if active else x
 
 
 class _Graph:
-    """Nodes of an ONNX graph; what they put out is known by its name.
+    """Nodes of an ONNX graph; what they put out is known by its name."""
 
-    Args:
-        tensors: torch's state dict.
-    """
-
-    def __init__(self, tensors: dict[str, np.ndarray]) -> None:
-        self._tensors = tensors
+    def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
-        self._ends = (
+        self.ends = (
             self.constant("lowest", np.float32(0)),
             self.constant("highest", np.float32(6)),
         )
@@ -151,21 +179,6 @@ class _Graph:
         name = f"{kind}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, inputs, [name], **settings))
         return name
-
-    def convolution(
-        self, x: str, conv: str, norm: str, stride: int = 1, active: bool = True
-    ) -> str:
-        """Convolution with batch normalisation folded, and ReLU6."""
-        kernel, bias = folded_convolution(self._tensors, conv, norm)
-        x = self.add(
-            "Conv",
-            *(x, self.constant(conv, kernel), self.constant(conv + ".bias", bias)),
-            auto_pad="SAME_UPPER",
-            kernel_shape=kernel.shape[2:],
-            strides=[stride, stride],
-            group=len(kernel) if "depthwise" in conv else 1,
-        )
-        return self.add("Clip", x, *self._ends) if active else x
 
     def message(self, shape: tuple[int, ...], result: str) -> bytes:
         """The whole model, from `pixels` of that shape to `features`."""

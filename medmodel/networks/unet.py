@@ -11,8 +11,8 @@ import keras
 from keras import layers
 
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.networks.efficientnet import lite0_maps
-from medmodel.networks.lite0 import OFFSET, SCALE
+from medmodel.networks.efficientnet import lite_maps
+from medmodel.networks.lite import OFFSET, SCALE
 from medmodel.networks.models import scaled_pixels
 from medmodel.networks.pretrained import efficientnet_lite0_weights
 
@@ -80,7 +80,7 @@ def _lite0_encoder(
 ) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
     """The deepest map, and what the decoder takes at each size, the largest first."""
     pixels = scaled_pixels(images, SCALE, OFFSET, channels=3)
-    maps = lite0_maps(pixels, efficientnet_lite0_weights())
+    maps = lite_maps(pixels, efficientnet_lite0_weights())
     return maps[_DEEPEST], [pixels, *(maps[block] for block in _SKIPS)]
 
 

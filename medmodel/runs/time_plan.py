@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medmodel.core.config import ENSEMBLE, TrainConfig
+from medmodel.core.config import ENSEMBLE, FROZEN_MODELS, TrainConfig
 from medmodel.runs.time_left import FILE, Part, TimeLeft
 
 _CHECK = 0.001
 _PREPARE = 0.001
 _FEATURES = 0.005
 """Seconds per image of 128 by 128 pixels through the frozen network, two cores."""
+_TOGETHER = 2.5
+"""Times that Lite0 and Lite2 together take it."""
 _STEP_PIXEL = 3e-7
 """Seconds per pixel of a training step through the smallest network, two cores."""
 _STEP_COST = {"document_cnn": 1.0, "compact_resnet": 2.5, "unet_lite0": 13.0}
@@ -47,7 +49,7 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     """
     network = f"{config.model}-{config.training}-{config.size}"
     side = config.size or 128
-    network_seconds = _FEATURES * (side / 128) ** 2
+    network_seconds = _network_seconds(config)
     held_out = round(images * (config.val_fraction + config.test_fraction))
     training = max(images - held_out, 1)
     if config.recipe == ENSEMBLE:
@@ -78,10 +80,16 @@ def batch_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
         images: How many have no answer yet.
         workspace: Where the speeds of earlier batches are kept.
     """
-    seconds = _FEATURES * ((config.size or 128) / 128) ** 2
+    seconds = _network_seconds(config)
     key = f"predicting-{config.model}-{config.training}-{config.size}"
     part = Part("predicting", images, seconds, key, _FIRST_BLOCK)
     return TimeLeft([part], workspace / FILE)
+
+
+def _network_seconds(config: TrainConfig) -> float:
+    """Of an image's way through the network."""
+    together = _TOGETHER if config.model in FROZEN_MODELS else 1.0
+    return together * _FEATURES * ((config.size or 128) / 128) ** 2
 
 
 def _ensemble_parts(config: TrainConfig, images: int) -> list[Part]:

@@ -24,7 +24,7 @@ from medmodel.data.layout import read_layout
 from medmodel.ensembles import members
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import apply_temperature, fit_temperature
-from medmodel.language import SOURCE, speaking
+from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
@@ -68,7 +68,8 @@ class BestDriver:
         check_layout(layout)
         self._images = len(layout.files)
         self._ensemble = members_config(self.config.base)
-        self._trials = list(sweep.results.trials)
+        results = sweep.results
+        self._trials, self._no_ensemble = list(results.trials), results.no_ensemble
         self._stopped: set[str] = set()
 
     @property
@@ -96,7 +97,7 @@ class BestDriver:
         return self._trials
 
     def _write(self) -> None:
-        results = Trials(self._trials)
+        results = Trials(self._trials, no_ensemble=self._no_ensemble)
         if results != self.sweep.results:
             write_json(self.sweep.folder / "trials.json", results)
 
@@ -162,9 +163,11 @@ class BestDriver:
         return False
 
     def _start_ensemble(self, trials: Sequence[Trial]) -> bool:
-        """Makes the ensemble that does best on validation, if any beats its members."""
+        """Makes the ensemble that does best on validation, or notes why not."""
         if self._seconds(self._ensemble) > self.seconds_left:
-            return False
+            return self._without_ensemble(
+                _("No ensemble was made: the time that was left was too short.")
+            )
         runs = {}
         for trial in trials:
             if trial.val_loss is not None:
@@ -174,15 +177,29 @@ class BestDriver:
         known = {key: value for key, value in scores.items() if value is not None}
         chosen = best_members(known)
         if len(chosen) < members.FEWEST:
-            return False
+            return self._without_ensemble(
+                _(
+                    "No ensemble was made: no other model lowers the validation loss "
+                    "of the best one by more than {margin:g} when averaged with it.",
+                    margin=_WORTH_ADDING,
+                )
+            )
         with speaking(SOURCE):
             name = f"{self.sweep.title}, {ENSEMBLE_OF_BEST}"
         try:
             made = members.submit([runs[key] for key in chosen], self.store, name)
-        except (RunError, DataError):  # one of them was deleted a moment ago
-            return False
+        except (RunError, DataError) as error:
+            return self._without_ensemble(
+                _("No ensemble was made: {reason}", reason=error)
+            )
         self._add(ENSEMBLE_OF_BEST, made)
         return True
+
+    def _without_ensemble(self, reason: str) -> bool:
+        """Notes why there is none; False: all is done."""
+        self._no_ensemble = reason
+        self._write()
+        return False
 
     def _add(self, key: str, run: Run) -> None:
         number = len(self._trials)

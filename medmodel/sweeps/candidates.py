@@ -43,8 +43,15 @@ class Candidate:
 
 CANDIDATES: dict[str, Candidate] = {
     "instant": Candidate(N_("Instant"), "instant"),
+    "together": Candidate(
+        N_("Instant, two networks"), "instant", {"model": "efficientnet_lite0_lite2"}
+    ),
     "compact": Candidate(N_("Compact CNN"), "compact"),
-    "instant_224": Candidate(N_("Instant, 224 pixels"), "instant", {"size": 224}),
+    "together_224": Candidate(
+        N_("Instant, two networks, 224 pixels"),
+        "instant",
+        {"model": "efficientnet_lite0_lite2", "size": 224},
+    ),
     "compact_2": Candidate(
         N_("Compact CNN, second replicate"), "compact", {"replicate": 1}
     ),
@@ -59,9 +66,10 @@ CANDIDATES: dict[str, Candidate] = {
 """The baseline first, then what differs from it most for its time: models that err on
 other images make the better ensemble."""
 TITLES = {key: candidate.title for key, candidate in CANDIDATES.items()} | {
-    ENSEMBLE_OF_BEST: N_("Ensemble")
+    ENSEMBLE_OF_BEST: N_("Ensemble"),
+    "instant_224": N_("Instant, 224 pixels"),
 }
-"""Key -> what it is called."""
+"""Key -> what it is called; those of earlier versions' sweeps as well."""
 
 
 def check_layout(layout: Layout) -> None:

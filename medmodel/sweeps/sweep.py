@@ -65,10 +65,13 @@ class Trials:
         trials: In the order of proposing.
         importance: Setting -> share of the differences in validation loss that it
             explains, 0 to 1; empty while there are too few trials.
+        no_ensemble: Why "Best in … minutes" made no ensemble; empty where it made one
+            or has not come to it.
     """
 
     trials: list[Trial] = field(default_factory=list)
     importance: Mapping[str, float] = field(default_factory=dict)
+    no_ensemble: str = ""
 
 
 @dataclass(frozen=True)

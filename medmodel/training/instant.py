@@ -14,6 +14,7 @@ import numpy as np
 
 from medmodel.core.errors import Cancelled
 from medmodel.inference.encoder_network import frozen_model, frozen_network
+from medmodel.inference.prediction import write_usual
 from medmodel.networks.features import extract
 from medmodel.runs.watched import append_scores
 from medmodel.training.checkpoint import mark_trained, save_model
@@ -62,6 +63,8 @@ def train_instant(context: TrainingContext) -> None:
             write_strength(context.run, head)
             if context.run.refit and features is not None:
                 write_changes(context, features, head)
+        if not context.config.encoder:
+            write_usual(context.run, {0: head.mean})
         model = frozen_model(
             context.run,
             context.preprocessing,

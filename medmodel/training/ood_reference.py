@@ -12,7 +12,7 @@ from medmodel.data.datasets import load_index
 from medmodel.data.folders import safe_folder
 from medmodel.evaluation.ood.detector import FILE_NAME
 from medmodel.evaluation.ood.fitting import MOST_FITTED, Origin, fit_detector
-from medmodel.evaluation.ood.vectors import ood_vectors
+from medmodel.evaluation.ood.vectors import DEPTHS, ood_vectors
 from medmodel.inference.ood_features import frozen_features
 from medmodel.networks import features
 from medmodel.training.context import TrainingContext
@@ -79,13 +79,15 @@ def _cached_features(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features of all images, and the rows of training and validation that have any."""
     training, validation = context.rows("train"), context.rows("val")
+    pixels, compared = context.preprocessing, slice(sum(DEPTHS))
+    network = features.instant_network(pixels, context.config.model)
     if not context.reporter.stop_requested:
-        table = features.extract(context.prepared, context.preprocessing)
-        return table, training, validation
+        table = features.extract(context.prepared, pixels, network=network)
+        return table[:, compared], training, validation
     # Whoever stopped does not want to wait for more.
-    table, computed = features.cached(context.prepared)
+    table, computed = features.cached(context.prepared, network)
     training = np.intersect1d(training, computed)
-    return table, training, np.intersect1d(validation, computed)
+    return table[:, compared], training, np.intersect1d(validation, computed)
 
 
 def _frozen_features(

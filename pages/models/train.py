@@ -469,7 +469,7 @@ def main() -> None:
             start = pick_encoder(start)
     with right:
         press, facts = st.container(), st.container()
-    key = f"{recipe}-{folder}-{st.query_params.get('like', '')}-{start.encoder}"
+    key = f"{recipe}-{folder}-{st.query_params.get('like', '')}-{start.model}"
     more = st.expander(_("More settings"), icon=":material/tune:")
     with more:
         previews = Previews(

@@ -47,8 +47,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     build = features._compiled
 
-    def compiled(preprocessing: Preprocessing, batch: int) -> Callable:
-        compute = build(preprocessing, batch)
+    def compiled(preprocessing: Preprocessing, batch: int, network: str) -> Callable:
+        compute = build(preprocessing, batch, network)
 
         def count(pixels: np.ndarray) -> np.ndarray:
             sizes.append(len(pixels))
@@ -100,27 +100,30 @@ def test_what_was_computed_before_a_stop_is_not_computed_again(
 ) -> None:
     with pytest.raises(Cancelled):
         features.extract(prepared, SMALL, job=Job(cancelled=after(2)))
-    few, rows = features.cached(prepared)
+    network = features.instant_network(SMALL)
+    few, rows = features.cached(prepared, network)
     there = few[rows].copy()
     sizes, seen = counted(monkeypatch), Seen()
     table = features.extract(prepared, SMALL, seen)
     assert len(sizes) == 1 and 0 < len(rows) < COUNT
     np.testing.assert_array_equal(there, table[rows])
-    np.testing.assert_array_equal(features.cached(prepared)[1], np.arange(COUNT))
+    np.testing.assert_array_equal(
+        features.cached(prepared, network)[1], np.arange(COUNT)
+    )
     assert sorted(seen.rows) == list(range(COUNT))
     np.testing.assert_array_equal(seen.features, table)
     assert np.abs(np.asarray(table)).max(axis=1).min() > 0
 
 
 def test_nothing_is_kept_before_anything_was_computed(prepared: Prepared) -> None:
-    table, rows = features.cached(prepared)
+    table, rows = features.cached(prepared, features.instant_network(SMALL))
     assert len(table) == len(rows) == 0
 
 
 def test_rows_that_were_not_marked_are_not_trusted(prepared: Prepared) -> None:
     with pytest.raises(Cancelled):
         features.extract(prepared, SMALL, job=Job(cancelled=after(1)))
-    partial = prepared.folder / f".features_{features.NAME}_{features.VERSION}.npy"
+    partial = prepared.folder / f".features_efficientnet_lite0_{features.VERSION}.npy"
     rows = np.load(partial, mmap_mode="r+")
     untouched = np.asarray(rows == 0).all(axis=1)
     assert untouched.sum() == COUNT - 32
@@ -152,7 +155,7 @@ def test_only_one_run_computes_at_a_time(prepared: Prepared) -> None:
 def test_a_partial_table_of_another_size_is_made_anew(prepared: Prepared) -> None:
     with pytest.raises(Cancelled):
         features.extract(prepared, SMALL, job=Job(cancelled=after(1)))
-    partial = prepared.folder / f".features_{features.NAME}_{features.VERSION}.npy"
+    partial = prepared.folder / f".features_efficientnet_lite0_{features.VERSION}.npy"
     np.save(partial, np.zeros((COUNT + 1, 3), np.float16))
     assert features.extract(prepared, SMALL).shape == (COUNT, features.FEATURES)
 

@@ -36,7 +36,7 @@ def test_an_image_is_the_same_alone_and_among_others(
 
 
 def test_a_gpu_is_asked_by_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(_: Preprocessing) -> None:
+    def refused(*_: object) -> None:
         raise AssertionError("ONNX Runtime computes on the processor alone")
 
     monkeypatch.setattr(features, "_gpu_there", lambda: True)
@@ -44,6 +44,6 @@ def test_a_gpu_is_asked_by_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
     features._compiled.cache_clear()
     preprocessing = Preprocessing(28)
     blank = np.zeros((2, *preprocessing.shape), np.uint8)
-    answer = features._compiled(preprocessing, 2)(blank)
+    answer = features._compiled(preprocessing, 2, "efficientnet_lite0")(blank)
     features._compiled.cache_clear()
     assert answer.dtype == np.float16 and answer.shape == (2, features.FEATURES)

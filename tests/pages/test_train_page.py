@@ -363,6 +363,7 @@ def test_an_encoder_of_the_weights_folder_is_trained_on(
     choice = field(app, "Features from")
     assert choice.options == [
         "EfficientNet-Lite0, pretrained on ImageNet, offline",
+        "EfficientNet-Lite0 and -Lite2 together, pretrained on ImageNet, offline",
         "OWN (weights folder, 32 px)",
     ]
     assert "The file away.onnx of the encoder AWAY is not in" in said(app)

@@ -12,7 +12,8 @@ import pytest
 
 from medmodel.core import background
 from medmodel.core.config import config_for
-from medmodel.core.errors import ConfigError, DataError
+from medmodel.core.errors import ConfigError, DataError, RunError
+from medmodel.ensembles import members
 from medmodel.evaluation.predictions import Predictions
 from medmodel.runs import queue, tables
 from medmodel.runs.run import Run, RunStore
@@ -79,7 +80,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @pytest.mark.usefixtures("all_help")
 def test_what_fits_into_the_time_is_tried_in_turn(world: World) -> None:
-    for seed, key in enumerate(("instant", "compact", "instant_224")):
+    for seed, key in enumerate(("instant", "together", "compact")):
         assert world.driver.step() and world.keys()[-1] == key
         assert world.driver.step() and len(world.waiting()) == 1
         world.finish(seed)
@@ -112,10 +113,11 @@ def test_instant_at_its_own_size_is_not_tried_twice(world: World) -> None:
     facts = run.model_facts
     size = replace(facts.preprocessing, size=224)
     run.write_model_facts(replace(facts, preprocessing=size))
+    for seed in (1, 2):
+        world.driver.step()
+        world.finish(seed)
     world.driver.step()
-    world.finish(1)
-    world.driver.step()
-    assert world.keys() == ["instant", "compact", "compact_2"]
+    assert world.keys() == ["instant", "together", "compact", "compact_2"]
 
 
 def test_what_would_run_over_is_stopped_in_time(world: World) -> None:
@@ -153,13 +155,34 @@ def test_an_ensemble_at_work_is_not_stopped(world: World) -> None:
     assert world.driver.step() and len(world.waiting()) == 1
 
 
+def test_why_there_is_no_ensemble_is_noted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> Run:
+        raise RunError("Run x was deleted.")
+
+    world.driver.step()
+    world.finish(0)
+    world.now += 580
+    monkeypatch.setattr(members, "submit", refused)
+    reasons = []
+    for seconds, chosen in ((0, list), (0, lambda known: [*known] * 2), (11, list)):
+        monkeypatch.setattr(best, "best_members", chosen)
+        world.now += seconds
+        assert not world.restarted().step()
+        reasons.append(world.sweep.results.no_ensemble)
+    assert "no other model lowers" in reasons[0] and "more than 0.001" in reasons[0]
+    assert reasons[1] == "No ensemble was made: Run x was deleted."
+    assert "time that was left was too short" in reasons[2]
+
+
 def test_a_killed_process_goes_on_with_what_is_there(world: World) -> None:
     world.driver.step()
     again = world.restarted()
     assert again.step() and world.keys() == ["instant"]
     world.finish(0)
     again.step()
-    assert world.keys() == ["instant", "compact"]
+    assert world.keys() == ["instant", "together"]
 
 
 def test_a_baseline_that_failed_ends_it(world: World) -> None:
@@ -176,7 +199,7 @@ def test_a_candidate_that_failed_or_was_deleted_is_passed_over(world: World) -> 
     (run,) = world.waiting()
     run.write_status(replace(run.status, state=RunStatus.FAILED))
     world.driver.step()
-    assert world.keys()[-1] == "instant_224"
+    assert world.keys()[-1] == "compact"
     (run,) = world.waiting()
     run.write_status(replace(run.status, state=RunStatus.STOPPED))
     RunStore().delete(run)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.core.storage import read_if_whole
 from medmodel.data.prepared import stored_features
@@ -117,11 +118,14 @@ def feature_images(run: Run) -> Images | None:
     table = read_split(run)
     paths = [str(path) for path in table["path"]]
     noted = read_if_whole(run.folder / "encoder.json", _NotedEncoder)
+    config = run.config
+    # Beside another recipe's model there may be those of a run of Instant.
+    network = config.model if config.training == "frozen" else TrainConfig.model
     stored = stored_features(
-        Path(run.config.dataset),
+        Path(config.dataset),
         paths,
         run.model_facts.preprocessing,
-        noted.table if noted else "",
+        noted.table if noted else f"{network}_[0-9]*",
     )
     if stored is None:
         return None

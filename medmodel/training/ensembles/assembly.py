@@ -17,7 +17,7 @@ from medmodel.data.prepared import prepare
 from medmodel.ensembles.members import common_preprocessing, common_split
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.temperature_scaling import fit_temperature
-from medmodel.inference import ood_features, prediction
+from medmodel.inference import prediction
 from medmodel.language import _
 from medmodel.networks.ensemble import Part, ensemble_model, part_name
 from medmodel.networks.hardware import choose_devices
@@ -142,7 +142,7 @@ def _with_digests(index: Index, split: pd.DataFrame) -> pd.DataFrame:
 
 def _make_model(run: Run, members: Sequence[Run], reporter: StatusWriter) -> None:
     """Writes model.json, usual.npz and best.keras; the last one makes it whole."""
-    parts, facts, usual = [], [], {}
+    parts, facts, usual = [], [], dict[int, np.ndarray]()
     for number, member in enumerate(members, start=1):
         reporter.job.check()
         reporter.progress("members", number - 1, len(members))
@@ -150,9 +150,8 @@ def _make_model(run: Run, members: Sequence[Run], reporter: StatusWriter) -> Non
         temperature = validation_temperature(member)
         parts.append(Part(loaded.model, temperature))
         facts.append(_facts(member, loaded.model.name, temperature, number))
-        features = ood_features.usual_features(loaded.detector)
-        if features is not None:
-            usual[str(number)] = features
+        if loaded.usual is not None:
+            usual[number] = loaded.usual
     images: Preprocessing = common_preprocessing(members)
     model = ensemble_model(parts, images)
     layers = [name for member in facts for name in member.heatmap_layers]
@@ -169,11 +168,7 @@ def _make_model(run: Run, members: Sequence[Run], reporter: StatusWriter) -> Non
             members=facts,
         )
     )
-    with (
-        renaming(run.folder / prediction.USUAL) as temporary,
-        temporary.open("wb") as f,
-    ):
-        np.savez(f, allow_pickle=False, **usual)
+    prediction.write_usual(run, usual)
     with renaming(run.model_path) as temporary:
         model.save(str(temporary))
     run.predictions_path.unlink(missing_ok=True)

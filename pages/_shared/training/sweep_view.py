@@ -47,6 +47,8 @@ def _show(sweep: Sweep, was_running: bool) -> None:
             st.rerun()
     _show_progress(sweep, state.running)
     _show_winner(sweep, state.running)
+    if reason := sweep.results.no_ensemble:
+        st.caption(plain(translate(reason)))
     _show_table(trials, sweep)
     _show_figures(sweep)
 

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core import devices
 from medmodel.core.config import (
+    FROZEN_MODELS,
     MEDICAL_AUGMENTATION,
     MODEL_NAMES,
     SEGMENTATION_MODELS,
@@ -73,6 +74,7 @@ OPTIMIZER_TITLES = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 _NO_CHAIN = N_("None")
 OWN_MODELS = (
     *("efficientnet_lite0", "compact_resnet", "document_cnn"),
+    *FROZEN_MODELS,
     *SEGMENTATION_MODELS,
 )
 
@@ -284,8 +286,8 @@ def _network(form: Form) -> None:
 def _model(form: Form) -> None:
     """The network, what of it is trained, and for how long."""
     networks = SEGMENTATION_MODELS if form.start.segments else MODEL_NAMES
-    if form.start.encoder:
-        model = form.start.model
+    model = form.start.model
+    if form.start.encoder or model in FROZEN_MODELS:
         networks = {model: model_title(model)}
     form.choice("model", _("Network"), tuple(networks), networks)
     if form.values["model"] not in OWN_MODELS:
