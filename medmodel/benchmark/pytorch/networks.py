@@ -7,17 +7,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from medmodel.networks.lite0 import (
-    INSTANT_BLOCKS,
-    OFFSET,
-    SCALE,
-    STAGES,
-    folded_convolution,
-)
+from medmodel.networks.lite import DEPTHS, OFFSET, SCALE, folded_convolution
 from medmodel.networks.pretrained import efficientnet_lite0_weights
 
 _SOFT = 1e-3
 """That of `networks.signed_sqrt`, which imports Keras."""
+((_VARIANT, _LOOKED_AT),) = DEPTHS["efficientnet_lite0"]
 
 
 class InstantFeatures(nn.Module):
@@ -28,25 +23,23 @@ class InstantFeatures(nn.Module):
         tensors = efficientnet_lite0_weights()
         self.stem = _Convolution(tensors, "_conv_stem", "_bn0", stride=2)
         blocks: list[nn.Module] = []
-        for stage in STAGES:
-            for repeat in range(stage.repeats):
-                name, stride = f"_blocks.{len(blocks)}.", stage.stride
-                expands = stage.expansion > 1
-                stride = stride if repeat == 0 else 1
-                blocks.append(_Block(tensors, name, stride, expands, repeat > 0))
+        for stage, first in _VARIANT.blocks:
+            name, stride = f"_blocks.{len(blocks)}.", stage.stride if first else 1
+            expands = stage.expansion > 1
+            blocks.append(_Block(tensors, name, stride, expands, not first))
         self.blocks = nn.ModuleList(blocks)
         self.head = _Convolution(tensors, "_conv_head", "_bn1")
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 (n, height, width, 3) -> float32 (n, 3456)."""
+        """uint8 (n, height, width, 3) -> float32 (n, d)."""
         x = self.stem(pixels.permute(0, 3, 1, 2).float() * SCALE + OFFSET)
         maps = []
-        for number, block in enumerate(self.blocks):
+        for block in self.blocks:
             x = block(x)
-            if number in INSTANT_BLOCKS:
-                maps.append(x)
+            maps.append(x)
         maps.append(self.head(x))
-        pooled = [pool for x in maps for pool in (x.mean((2, 3)), x.amax((2, 3)))]
+        seen = [maps[number] for number in _LOOKED_AT]
+        pooled = [pool for x in seen for pool in (x.mean((2, 3)), x.amax((2, 3)))]
         features = torch.cat(pooled, 1)
         return features * torch.rsqrt(features.abs() + _SOFT)
 
