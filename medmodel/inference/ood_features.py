@@ -55,21 +55,19 @@ def _compiled(
     return tf.function(compute, input_signature=signature)
 
 
-def usual_features(detector: OodDetector | None, count: int) -> np.ndarray | None:
+def usual_features(detector: OodDetector, count: int) -> np.ndarray | None:
     """What enters the last layer of a model for a usual training image, (d,).
 
     Of a model of an earlier version, which had no other features than are compared.
 
     Args:
-        detector: The model's.
+        detector: The model's, of its own features.
         count: How many features enter its last layer.
 
     Returns:
-        None where that is not known, or no feature of the model's own.
+        None where that is not known.
     """
-    if detector is None or not detector.own or count != _COMPARED:
-        return None
-    return detector.mean[:_COMPARED]
+    return detector.mean[:_COMPARED] if count == _COMPARED else None
 
 
 def detector_vectors(

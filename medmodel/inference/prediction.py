@@ -190,7 +190,7 @@ def load(run: Run) -> LoadedModel:
     if facts.members:
         return LoadedModel(model, facts, call, detector, problem, None, noted)
     usual = noted.get(_OWN)
-    if usual is None:
+    if usual is None and detector is not None and detector.own:
         count = int(model.layers[-1].input.shape[-1])
         usual = ood_features.usual_features(detector, count)
     return LoadedModel(model, facts, call, detector, problem, usual)
