@@ -14,6 +14,8 @@ from collections.abc import Iterator
 
 _RIGHT = ("R", "AL")
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_ENDS = ("L", "FSI", "PDI")
+_ISOLATE, _END = "\u2068", "\u2069"
 _OPENING, _CLOSING = "([{<«‹", ")]}>»›"
 _MIRRORED = str.maketrans(_OPENING + _CLOSING, _CLOSING + _OPENING)
 _PLACES = ("isolated", "initial", "final", "medial")
@@ -37,11 +39,22 @@ def as_drawn(text: str) -> str:
     return "".join([*parts, text[end:]])
 
 
+def isolated(name: str) -> str:
+    """A name that numbers or other names follow, so that these stay behind it.
+
+    Browsers would put "name 12, name 7" in an order in which a number stands beside the
+    wrong name. Names from left to right stay as they are.
+    """
+    if any(unicodedata.bidirectional(letter) in _RIGHT for letter in name):
+        return f"{_ISOLATE}{name}{_END}"
+    return name
+
+
 def _stretches(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of the parts that run from right to left.
 
-    From such a letter to the last one before a letter that runs from left to right,
-    with brackets that belong to brackets between them.
+    From such a letter to the last one before a letter that runs from left to right, or
+    before the end of an isolate, with brackets that belong to brackets between them.
     """
     kinds = [unicodedata.bidirectional(letter) for letter in text]
     at, before = 0, 0
@@ -50,7 +63,7 @@ def _stretches(text: str) -> Iterator[tuple[int, int]]:
             at += 1
             continue
         first = last = at
-        while at < len(text) and kinds[at] != "L":
+        while at < len(text) and kinds[at] not in _ENDS:
             if kinds[at] in _RIGHT or (kinds[at] == "NSM" and last == at):
                 last = at + 1
             at += 1

@@ -26,6 +26,7 @@ from medmodel.evaluation.positive_class import NO_POSITIVE_CLASS, positive_class
 from medmodel.evaluation.predictions import shared_patients, split_predictions
 from medmodel.evaluation.thresholds import later_choices
 from medmodel.language import N_, _, format_utc, join_sentences, ngettext, translate
+from medmodel.language.right_to_left import isolated
 from medmodel.quality.report_store import load_issues
 from medmodel.runs.copies import copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run, RunStore
@@ -287,7 +288,7 @@ def _listed_classes(run: Run, rows: pd.DataFrame) -> str:
     """Images of each class; of several findings an image counts for each of its."""
     counted = row_per_finding(rows) if run.config.multi_label else rows
     counts = counted["label"].value_counts().sort_index().items()
-    return _(", ").join(f"{name} {count:,}" for name, count in counts)
+    return _(", ").join(f"{isolated(str(name))} {count:,}" for name, count in counts)
 
 
 def data_quality(run: Run) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medmodel.language.right_to_left import as_drawn
+from medmodel.language.right_to_left import as_drawn, isolated
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,16 @@ from medmodel.language.right_to_left import as_drawn
 )
 def test_words_as_they_are_drawn(text: str, drawn: str) -> None:
     assert as_drawn(text) == drawn
+
+
+def test_numbers_stay_behind_the_names_that_they_belong_to() -> None:
+    names = ", ".join(
+        f"{isolated(name)} {n}" for n, name in enumerate(["קט", "a", "גד"])
+    )
+    assert names == "\u2068קט\u2069 0, a 1, \u2068גד\u2069 2"
+    drawn = as_drawn(names)
+    assert drawn == "\u2068טק\u2069 0, a 1, \u2068דג\u2069 2"
+    assert as_drawn(f"{isolated('קט')} 1, {isolated('גד')} 2").startswith("\u2068טק")
 
 
 @given(st.text("aب(ל 1.)\u064e\u200cا", max_size=12))

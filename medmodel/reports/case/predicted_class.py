@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from medmodel.evaluation.decision.predicted_class import highest_classes
 from medmodel.language import _, ngettext
+from medmodel.language.right_to_left import isolated
 from medmodel.reports.plots import per_cent
 
 _NAMED = 5
@@ -19,7 +20,7 @@ def predicted_sentence(
     classes: Sequence[str], scores: NDArray[np.floating], decided: int | None = None
 ) -> str:
     """The predicted class as a title; takes the arguments of `highest_classes`."""
-    names = highest_classes(classes, scores, decided)
+    names = [isolated(name) for name in highest_classes(classes, scores, decided)]
     # The sign stays beside its number where a line ends.
     highest = float(scores.max() if decided is None else scores[decided])
     share = per_cent(highest).replace(" ", "\N{NO-BREAK SPACE}")
