@@ -125,19 +125,8 @@ def _show_results(
     batch: Run, model: Run | None, rows: pd.DataFrame, status: Status
 ) -> None:
     outlines = batch.config.segments
-    if model is None and not outlines:
-        st.warning(
-            _(
-                "The model of this batch was deleted: its thresholds and calibration "
-                "are not known, and scores are as the model gave them."
-            )
-            if batch.config.multi_label
-            else _(
-                "The model of this batch was deleted: its thresholds, calibration and "
-                "prediction sets are not known, and scores are as the model gave them."
-            ),
-            icon=":material/help:",
-        )
+    if model is None:
+        st.warning(_without_model(batch), icon=":material/help:")
     _show_counts(rows)
     if outlines:
         show_outlined_classes(rows)
@@ -153,6 +142,23 @@ def _show_results(
     if not missing:
         show_gallery(batch, model, rows)
     _show_problems(rows)
+
+
+def _without_model(batch: Run) -> str:
+    if batch.config.segments:
+        return _(
+            "The model of this batch was deleted: its contours are not drawn on the "
+            "images. The table and the masks are whole."
+        )
+    if batch.config.multi_label:
+        return _(
+            "The model of this batch was deleted: its thresholds and calibration are "
+            "not known, and scores are as the model gave them."
+        )
+    return _(
+        "The model of this batch was deleted: its thresholds, calibration and "
+        "prediction sets are not known, and scores are as the model gave them."
+    )
 
 
 def _show_counts(rows: pd.DataFrame) -> None:
