@@ -235,11 +235,13 @@ def trial_config(sweep: SweepConfig, values: Mapping[str, Any]) -> TrainConfig:
         config = TrainConfig(
             **{**chosen.settings, **same, "recipe": str(values["recipe"])}
         )
-    changes: dict[str, Any] = {
+    changes: dict[str, Any] = {}
+    if "model" in values:
+        changes = _network_settings(str(values["model"]))
+    # After it: a size that an encoder does not take is refused, not left out unsaid.
+    changes |= {
         name: NUMBERS[name](value) for name, value in values.items() if name in NUMBERS
     }
-    if "model" in values:
-        changes |= _network_settings(str(values["model"]))
     if "augmentation" in values:
         changes["augmentation"] = AUGMENTATIONS[str(values["augmentation"])][1]
     return replace(config, **changes)

@@ -62,6 +62,9 @@ def test_encoders_bring_their_own_size_and_colour(
     assert compared.compares_encoders and not recipes_sweep(BASE).compares_encoders
     usual, own = (trial_config(compared, {"model": name}) for name in names)
     assert (usual.size, own.size, own.encoder, own.seed) == (128, 0, "own", 7)
+    sized = replace(compared, space={**compared.space, "size": Dimension((64, 96))})
+    with pytest.raises(ConfigError, match="own input size"):
+        sized.check()
     (tmp_path / "own.json").unlink()
     with pytest.raises(ConfigError, match="own"):
         trial_config(compared, {"model": "encoder:own"})
