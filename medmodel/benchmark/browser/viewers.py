@@ -22,6 +22,8 @@ from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.tables import read_cells
 
+ARRIVE_SECONDS = 60
+"""In which every viewer must have come; what they see is measured afterwards."""
 MOST_READERS = 50
 """Viewers that look into what they get: browsers do so elsewhere, not on these cores;
 the others receive the same, and do not look."""
@@ -116,18 +118,21 @@ async def _watch(
     shell = psutil.Process(server.pid)
     for _ in range(PAIRS):
         alone.append(await _speed(run, window))
-        stop = asyncio.Event()
-        tasks = [
-            asyncio.create_task(_view(server, run, seen, stop, number < MOST_READERS))
+        stop, arrived = asyncio.Event(), asyncio.Semaphore(0)
+        viewers = (
+            _view(_address(server, run), seen, stop, arrived, number < MOST_READERS)
             for number in range(count)
-        ]
+        )
+        watching = asyncio.gather(*viewers)
+        for _viewer in range(count):
+            await asyncio.wait_for(arrived.acquire(), ARRIVE_SECONDS)
         await asyncio.sleep(2)
         before, began = sum(shell.cpu_times()[:2]), time.perf_counter()
         watched.append(await _speed(run, window))
         used = sum(shell.cpu_times()[:2]) - before
         loads.append(used / (time.perf_counter() - began))
         stop.set()
-        await asyncio.gather(*tasks)
+        await watching
     made = dict(_steps(run))
     delays = [at - made[step] for step, at in seen if step in made]
     return delays, alone, watched, statistics.median(loads)
@@ -139,17 +144,23 @@ async def _speed(run: Run, window: float) -> float:
     return (run.status.step - before) / (time.perf_counter() - began)
 
 
+def _address(server: Server, run: Run) -> str:
+    return f"{server.url.replace('http', 'ws', 1)}/live/{run.id}"
+
+
 async def _view(
-    server: Server,
-    run: Run,
+    url: str,
     seen: list[tuple[int, float]],
     stop: asyncio.Event,
+    arrived: asyncio.Semaphore,
     reads: bool,
 ) -> None:
     import websockets
 
-    url = f"{server.url.replace('http', 'ws', 1)}/live/{run.id}"
-    async with websockets.connect(url, max_size=None) as socket:
+    async with websockets.connect(
+        url, max_size=None, open_timeout=ARRIVE_SECONDS
+    ) as socket:
+        arrived.release()
         first = True
         while not stop.is_set():
             try:
