@@ -247,5 +247,5 @@ def test_outlines_and_masks_of_a_segmentation(
     taken.mkdir()
     words = ("watch", batch.id, "--output", output, "--masks", folder)
     assert "p01.png_mask.png cannot be written" in invoke(*words, status=1).stderr
-    for words in (["watch", batch.id], ["predict", model.id, discs]):
-        invoke(*words, "--masks", folder, status=2)
+    for command in (["watch", batch.id], ["predict", model.id, discs]):
+        invoke(*command, "--masks", folder, status=2)
