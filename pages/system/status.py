@@ -57,10 +57,9 @@ def processes() -> None:
     waiting = states.count(RunStatus.QUEUED)
     predicting, delayed = batch_counts()
     ready = queue.idle_worker_ready(store)
-    with widgets.at_least_high(widgets.TILE):
-        shown = st.columns(3)
-    shown[0].metric(_("Runs in training"), training, border=True)
-    shown[1].metric(_("Runs waiting"), waiting, border=True)
+    shown = st.columns(3)
+    shown[0].metric(_("Runs in training"), training, border=True, height=widgets.TILE)
+    shown[1].metric(_("Runs waiting"), waiting, border=True, height=widgets.TILE)
     shown[2].metric(
         _("Next worker"),
         _("ready") if ready else _("busy") if training + predicting else _("starting"),
@@ -68,6 +67,7 @@ def processes() -> None:
         if ray_address()
         else _("A process with TensorFlow loaded, so that training starts at once."),
         border=True,
+        height=widgets.TILE,
     )
     if predicting or delayed:
         st.caption(

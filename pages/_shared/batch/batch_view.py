@@ -165,14 +165,21 @@ def _show_counts(rows: pd.DataFrame) -> None:
     readable = rows[rows["problem"] == ""]
     unlike = readable["unlike_training"]
     learned = int((readable["split"] != "").sum())
-    with widgets.at_least_high(widgets.TILE):
-        shown = st.columns(4)
-    shown[0].metric(_("Images read"), f"{len(readable):,}", border=True)
-    shown[1].metric(_("Not readable"), f"{len(rows) - len(readable):,}", border=True)
+    shown = st.columns(4)
+    shown[0].metric(
+        _("Images read"), f"{len(readable):,}", border=True, height=widgets.TILE
+    )
+    shown[1].metric(
+        _("Not readable"),
+        f"{len(rows) - len(readable):,}",
+        border=True,
+        height=widgets.TILE,
+    )
     shown[2].metric(
         _("Unlike the training data"),
         f"{int((unlike == 1).sum()):,}" if unlike.notna().any() else "–",
         border=True,
+        height=widgets.TILE,
     )
     shown[3].metric(
         _("Seen before"),
@@ -182,6 +189,7 @@ def _show_counts(rows: pd.DataFrame) -> None:
             "them tells nothing of how good it is."
         ),
         border=True,
+        height=widgets.TILE,
     )
     if len(readable) and unlike.isna().all():
         st.caption(

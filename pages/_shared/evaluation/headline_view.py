@@ -32,6 +32,8 @@ _SHORT = {
     "sensitivity": N_("Sensitivity"),
 }
 _MATRIX_WIDTH = 760
+_TILE = 140
+"""Pixels of a metric with its interval, before it is drawn, too."""
 
 
 def show_headline(run: Run, group: Subgroup = ALL) -> None:
@@ -154,7 +156,7 @@ def _show_tile(title: str, estimate: Estimate, entry: str) -> None:
             delta_arrow="off",
             help=entry,
             border=True,
-            height="stretch",
+            height=_TILE,
         )
         return
     with st.container(border=True, height="stretch", gap="xxsmall"):
