@@ -22,8 +22,8 @@ from medmodel.runs.status import RunStatus
 
 needs_ray = pytest.mark.skipif(
     not has_ray(),
-    reason="needs Ray: pip install -r requirements-cluster.txt, or a Python that has "
-    "it in MEDMODEL_RAY_PYTHON",
+    reason="needs Ray: pip install -r medmodel/cluster/requirements.txt, or a Python "
+    "that has it in MEDMODEL_RAY_PYTHON",
 )
 
 

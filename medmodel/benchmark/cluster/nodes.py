@@ -151,8 +151,8 @@ def local_cluster() -> Iterator[LocalCluster]:
     """
     if not has_ray():
         raise DataError(
-            "Ray is not installed: pip install -r requirements-cluster.txt, or set "
-            "MEDMODEL_RAY_PYTHON to a Python that has it."
+            "Ray is not installed: pip install -r medmodel/cluster/requirements.txt, "
+            "or set MEDMODEL_RAY_PYTHON to a Python that has it."
         )
     token, gcs, dashboard = secrets.token_hex(16), free_port(), free_port()
     folder = Path(tempfile.mkdtemp(prefix="medmodel-ray-"))
