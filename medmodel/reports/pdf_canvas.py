@@ -33,8 +33,12 @@ _MISSING = "□"
 _loading = threading.Lock()
 _EAST = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
 _OPENING, _CLOSING = "“‘（《「『【〔", "。，、；：？！）”’》」』】〕…"
-_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]")
+_UNSEEN = re.compile(
+    "[\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
+)
 """What says how letters join or run, and has no form of its own."""
+_BLANKS = str.maketrans(dict.fromkeys("\t\n\v\f\r\x85\u2028\u2029", " "))
+"""What parts words and has no form of its own, either."""
 _UNIT = re.compile(rf"\s*(?:[{_OPENING}]*[{_EAST}]|[^\s{_EAST}]+)[{_CLOSING}]*")
 """What stays on one line: a word, or a Chinese character with its punctuation."""
 
@@ -282,7 +286,7 @@ def _parts(text: str) -> list[tuple[str, str]]:
     """The text as (font, characters) of each font, in order."""
     fonts = _fonts()
     runs_of_font: list[tuple[str, str]] = []
-    for letter in _UNSEEN.sub("", as_drawn(text)):
+    for letter in _UNSEEN.sub("", as_drawn(text.translate(_BLANKS))):
         if ord(letter) not in fonts:
             # A form of an Arabic letter, or a compatible one, is drawn as the letter.
             compatible = unicodedata.normalize("NFKC", letter)

@@ -9,6 +9,7 @@ from typing import Any
 
 from medmodel.core.config import (
     ENCODER_PREFIX,
+    FROZEN_MODELS,
     MEDICAL_AUGMENTATION,
     MODEL_NAMES,
     RECIPES,
@@ -180,7 +181,7 @@ def _check_dimension(name: str, dimension: Dimension) -> None:
         )
     known_values: dict[str, Collection[Any]] = {
         "recipe": RECIPES,
-        "model": MODEL_NAMES,
+        "model": MODEL_NAMES | FROZEN_MODELS,
         "augmentation": AUGMENTATIONS,
         "candidate": CANDIDATES,
     }
@@ -263,13 +264,14 @@ def _network_settings(model: str) -> dict[str, Any]:
 
 
 def encoders_sweep(base: TrainConfig, encoders: Sequence[str]) -> SweepConfig:
-    """The network that comes along, and each encoder, once on the same split.
+    """The networks that come along, and each encoder, once on the same split.
 
     Args:
         base: Settings of the recipe Instant: data set, seed, split and window.
         encoders: Names of encoders of the weights folder.
     """
-    names = [base.model, *(f"{ENCODER_PREFIX}{key}" for key in encoders)]
+    own = dict.fromkeys([base.model, *FROZEN_MODELS])
+    names = [*own, *(f"{ENCODER_PREFIX}{key}" for key in encoders)]
     space = {"model": Dimension(tuple(names))}
     return SweepConfig(base, space, len(names), prune=False)
 

@@ -21,6 +21,7 @@ from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
 from medmodel.training.multi_label.sigmoid_head import head_trainer
 from medmodel.training.refit import (
+    earlier_layer,
     epochs_of,
     strengths_of,
     write_changes,
@@ -38,14 +39,20 @@ def train_instant(context: TrainingContext) -> None:
         OSError: The disk is full or fails.
     """
     network = frozen_network(context.run, context.preprocessing)
-    trainer = head_trainer(context, network.count, strengths_of(context))
+    earlier = earlier_layer(context)
+    count = len(earlier[0]) if earlier else network.count
+    trainer = head_trainer(context, count, strengths_of(context))
+
+    def learn(rows: np.ndarray, computed: np.ndarray) -> None:
+        trainer.add_features(rows, computed[:, :count])
+
     # Features that were there before a stop may already make a model.
     features = None
     with contextlib.suppress(Cancelled):
         features = extract(
             context.prepared,
             context.preprocessing,
-            on_batch=trainer.add_features,
+            on_batch=learn,
             job=context.reporter.job,
             network=network,
         )
@@ -61,8 +68,9 @@ def train_instant(context: TrainingContext) -> None:
         if not multi_label:
             write_review_scores(context, trainer, head)
             write_strength(context.run, head)
-            if context.run.refit and features is not None:
-                write_changes(context, features, head)
+            if earlier and features is not None:
+                write_changes(context, features[:, :count], earlier, head)
+        head = head.widened(network.count)
         if not context.config.encoder:
             write_usual(context.run, {0: head.mean})
         model = frozen_model(

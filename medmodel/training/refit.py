@@ -69,21 +69,34 @@ def epochs_of(context: TrainingContext) -> int:
     return min(most, best + BEYOND) if best else most
 
 
+def earlier_layer(context: TrainingContext) -> tuple[np.ndarray, np.ndarray] | None:
+    """Kernel (d, k) and bias (k,) of the run that a refit came from; else None.
+
+    Runs of earlier versions learned from fewer features, which still come first; their
+    refits learn from those, so that what differs comes from the labels.
+
+    Raises:
+        RunError: That run has no model any more.
+    """
+    return _last_layer(_source(context.run)) if context.run.refit else None
+
+
 def write_changes(
-    context: TrainingContext, features: np.ndarray, head: SoftmaxHead
+    context: TrainingContext,
+    features: np.ndarray,
+    earlier: tuple[np.ndarray, np.ndarray],
+    head: SoftmaxHead,
 ) -> None:
     """Writes of a refit what validation images were given before and are given now.
 
     Args:
         context: The refit.
         features: (n, d) of all prepared images.
+        earlier: From `earlier_layer`.
         head: The refitted layer.
-
-    Raises:
-        RunError: The run that it came from has no model any more.
     """
     rows = context.rows("val")
-    before = _scores(features[rows], *_last_layer(_source(context.run)))
+    before = _scores(features[rows], *earlier)
     after = _scores(features[rows], *head.dense_weights)
     table = context.prepared.table.loc[rows]
     write_validation(context.run, table, context.classes, before, after)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,6 +57,18 @@ class SoftmaxHead:
         """Kernel (d, k) and bias (k,) with the standardisation folded in."""
         kernel = self.coefficients[:-1].astype(np.float64) / self.scale[:, None]
         return kernel, self.coefficients[-1] - self.mean.astype(np.float64) @ kernel
+
+    def widened(self, count: int) -> SoftmaxHead:
+        """The same layer for `count` features, of which it uses its own, the first."""
+        more = count - len(self.mean)
+        return replace(
+            self,
+            mean=np.pad(self.mean, (0, more)),
+            scale=np.pad(self.scale, (0, more), constant_values=1),
+            coefficients=np.insert(
+                self.coefficients, [len(self.mean)] * more, 0, axis=0
+            ),
+        )
 
 
 class HeadTrainer:

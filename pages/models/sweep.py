@@ -76,8 +76,8 @@ def _offer_encoders(folder: Path) -> None:
         return
     st.markdown(
         _(
-            "**Compare all encoders on this data**: the recipe Instant once with the "
-            "network that comes along and once with each encoder of the weights "
+            "**Compare all encoders on this data**: the recipe Instant once with "
+            "each network that comes along and once with each encoder of the weights "
             "folder, on the same split."
         )
     )

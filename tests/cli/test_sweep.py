@@ -56,7 +56,7 @@ def test_every_encoder_of_the_weights_folder(
     assert "no encoder that can be used" in invoke(*arguments, status=2).stderr
     write_encoder(workspace / "weights", "own")
     sweep = get_sweep(json_of(*arguments)["sweep"])
-    assert sweep.config.compares_encoders and sweep.planned == 2
+    assert sweep.config.compares_encoders and sweep.planned == 3
     for other in ("--recipes", "--best-in=3", "--size=64,96"):
         said = invoke(*arguments, other, status=2).stderr
         assert "nothing else varies" in said

@@ -70,6 +70,14 @@ def test_a_run_names_node_and_job_and_the_queue_says_why_it_waits(
     claim.lock.release()
 
 
+def test_what_was_handed_in_is_cancelled_and_not_moved(class_folders: Path) -> None:
+    first, second = waiting(class_folders, ""), waiting(class_folders, "")
+    write_sent_run(first, SentRun("medmodel-x-1", 1, over=False))
+    keys = {button.key for button in open_page("models/runs.py").button}
+    assert {f"Up-{second.id}", f"cancel-{first.id}"} <= keys
+    assert not {f"{move}-{first.id}" for move in ("To the front", "Up", "Down")} & keys
+
+
 def test_the_form_offers_what_a_cluster_may_have(class_folders: Path) -> None:
     app = open_page("models/train.py")
     app.radio[0].set_value("custom").run()

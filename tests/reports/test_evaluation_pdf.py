@@ -145,6 +145,7 @@ def test_a_word_between_chinese_ones_stays_whole_and_keeps_its_blank() -> None:
 def test_a_box_is_explained_and_only_a_box() -> None:
     page = PdfCanvas("x")
     page.paragraph("لا إصابة, גדול, 肺炎, q\u0303, \u2764\ufe0f, a\u200db")
+    page.text(0, 0, "a\tb\nc\xad, \u061c\u05d2", 9)
     assert not page.boxes
     page.paragraph("नमस्ते")
     assert page.boxes

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from medmodel.core.config import RECIPES, TrainConfig, config_for
+from medmodel.core.config import FROZEN_MODELS, RECIPES, TrainConfig, config_for
 from medmodel.core.errors import ConfigError
 from medmodel.core.storage import read_as, write_json
 from medmodel.runs.time_plan import time_plan
@@ -58,10 +58,12 @@ def test_encoders_bring_their_own_size_and_colour(
     compared = encoders_sweep(instant, ["own"])
     compared.check()
     names = compared.space["model"].choices
-    assert names == ("efficientnet_lite0", "encoder:own") and compared.trials == 2
+    assert names == ("efficientnet_lite0", *FROZEN_MODELS, "encoder:own")
+    assert compared.trials == 3
     assert compared.compares_encoders and not recipes_sweep(BASE).compares_encoders
-    usual, own = (trial_config(compared, {"model": name}) for name in names)
+    usual, both, own = (trial_config(compared, {"model": name}) for name in names)
     assert (usual.size, own.size, own.encoder, own.seed) == (128, 0, "own", 7)
+    assert both == replace(usual, model=names[1])
     sized = replace(compared, space={**compared.space, "size": Dimension((64, 96))})
     with pytest.raises(ConfigError, match="own input size"):
         sized.check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import pandas as pd
 import pytest
 
@@ -20,6 +21,7 @@ from medmodel.evaluation.review.refit import (
     submit_refit,
 )
 from medmodel.evaluation.review.review_order import REVIEW_SCORES, images_to_review
+from medmodel.inference import prediction
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import DecisionThreshold, RunStatus
@@ -113,6 +115,29 @@ def test_without_a_change_the_same_model_comes_out(source: Run) -> None:
     pd.testing.assert_frame_equal(
         one.drop(columns=drop), other.drop(columns=drop), rtol=1e-3
     )
+
+
+def test_a_run_that_learned_from_fewer_features_is_refitted_on_those(
+    source: Run,
+) -> None:
+    model, own, fewest = source.model_path, source.model_path.read_bytes(), 3456
+    whole = keras.models.load_model(model, compile=False, safe_mode=True)
+    kernel, bias = whole.layers[-1].get_weights()
+    first = whole.layers[-1].input[:, :fewest]
+    outputs = keras.layers.Dense(len(bias), activation="softmax")(first)
+    earlier = keras.Model(whole.input, outputs)
+    earlier.layers[-1].set_weights([kernel[:fewest], bias])
+    flip(source, "train")
+    try:
+        earlier.save(model)
+        made = trained(submit_refit(source, RunStore()))
+    finally:
+        model.write_bytes(own)
+    assert refit_result(made) is not None
+    loaded = prediction.load(made)
+    kernel, _bias = loaded.model.layers[-1].get_weights()
+    assert loaded.usual is not None and len(kernel) == len(loaded.usual) > fewest
+    assert kernel[:fewest].any() and not kernel[fewest:].any()
 
 
 def test_judged_by_other_labels_the_accuracy_is_another(source: Run) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medmodel.data.layouts.layout_choice import AmbiguousLayoutError
-from medmodel.data.layouts.split_names import KNOWN, splits_of
+from medmodel.data.layouts.split_names import KNOWN, is_short, splits_of
 from medmodel.data.tables.columns import TRUE, Table
 from medmodel.language import _
 
@@ -28,8 +28,11 @@ def check_splits(table: Table, folder: Path, lines: Sequence[Sequence[str]]) -> 
     Raises:
         AmbiguousLayoutError: All labels are words of splits, of two at least; or the
             only column of yes and no that says a split says validation or test of half
-            of the lines or more.
+            of the lines or more; or no column is a class, and those that say splits
+            may be findings.
     """
+    if "split" in table.columns:
+        return  # It says the splits, whatever the others are called.
     path = table.path.relative_to(folder).as_posix()
     labels = _words(table.columns.get("label"), lines)
     if 0 < len(labels) <= _MOST_WORDS:
@@ -44,7 +47,19 @@ def check_splits(table: Table, folder: Path, lines: Sequence[Sequence[str]]) -> 
                 ),
                 path,
             )
-    if len(table.flags) != 1:
+    flags = [table.header[at] for at in table.flags]
+    if flags and not table.has_labels and all(map(is_short, flags)):
+        raise AmbiguousLayoutError(
+            _(
+                "{name}: its columns {columns} may be splits or findings. Write "
+                "{known} into a column called split, or call these otherwise.",
+                name=table.path.name,
+                columns=_(", ").join(flags),
+                known=_(KNOWN),
+            ),
+            path,
+        )
+    if len(flags) != 1:
         return
     ((at, split),) = table.flags.items()
     said = [line[at].casefold() in TRUE for line in lines if at < len(line)]

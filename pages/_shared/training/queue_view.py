@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.batch.jobs import batch_request
-from medmodel.cluster.records import places_of_cluster
+from medmodel.cluster.records import places_of_cluster, sent_run
 from medmodel.core.devices import Device
 from medmodel.core.errors import DataError, RunError
 from medmodel.core.regular_files import open_data_file
@@ -40,8 +40,11 @@ def show_queue(entries: Sequence[Entry]) -> None:
     if not plan:
         return
     st.subheader(_("Queue"), anchor=False)
+    on_cluster = places_of_cluster(widgets.store()) > 0
     for place, waiting in enumerate(plan[:_SHOWN]):
-        _show_waiting(waiting, place, len(plan))
+        # Order is the cluster's own matter once a run was handed in.
+        sent = on_cluster and not sent_run(waiting.entry.run).over
+        _show_waiting(waiting, place, len(plan), movable=not sent)
     if len(plan) > _SHOWN:
         st.caption(_("{count:,} more wait behind these.", count=len(plan) - _SHOWN))
 
@@ -103,7 +106,7 @@ def _count_files(folder: str, table: str) -> int:
         return 0
 
 
-def _show_waiting(waiting: WaitingRun, place: int, count: int) -> None:
+def _show_waiting(waiting: WaitingRun, place: int, count: int, movable: bool) -> None:
     run = waiting.entry.run
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch", gap=None):
@@ -122,7 +125,7 @@ def _show_waiting(waiting: WaitingRun, place: int, count: int) -> None:
             _("Down"): (1, ":material/arrow_downward:", place < count - 1),
         }
         for label, (places, icon, possible) in steps.items():
-            if st.button(
+            if movable and st.button(
                 label, icon=icon, key=f"{label}-{run.id}", disabled=not possible
             ):
                 with errors_shown():
