@@ -79,17 +79,21 @@ class LimitingGroup:
         of_patients: Whether patients are counted.
         members: All images, those whose true class is `name` or another one, or those
             whose predicted class is `name` or another one.
-        name: The class; empty for all images.
+        name: The class, or finding; empty for all images.
+        finding: Whether `name` is a finding, which images have or lack.
     """
 
     count: int
     of_patients: bool
     members: Members = "all"
     name: str = ""
+    finding: bool = False
 
     def __str__(self) -> str:
         """As people read it: `6 patients of class pneumonia`."""
         count, name = self.count, self.name
+        if self.finding:
+            return self._of_finding()
         if self.members == "all":
             return (
                 ngettext("{count:,} patient", "{count:,} patients", count)
@@ -161,6 +165,30 @@ class LimitingGroup:
                 "{count:,} images predicted as other than {name}",
                 count,
                 name=name,
+            )
+        )
+
+    def _of_finding(self) -> str:
+        """`12 patients with images negative for nodule`: they may have others, too."""
+        which = {
+            "class": _("positive for {finding}", finding=self.name),
+            "rest": _("negative for {finding}", finding=self.name),
+            "predicted": _("predicted positive for {finding}", finding=self.name),
+            "not predicted": _("predicted negative for {finding}", finding=self.name),
+        }[self.members]
+        return (
+            ngettext(
+                "{count:,} patient with images {which}",
+                "{count:,} patients with images {which}",
+                self.count,
+                which=which,
+            )
+            if self.of_patients
+            else ngettext(
+                "{count:,} image {which}",
+                "{count:,} images {which}",
+                self.count,
+                which=which,
             )
         )
 

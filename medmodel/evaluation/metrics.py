@@ -99,20 +99,31 @@ def limiting_group(
     return min(groups, key=lambda group: group.count)
 
 
+_OF_OTHER: dict[Members, Members] = {
+    **{"class": "rest", "rest": "class"},
+    **{"predicted": "not predicted", "not predicted": "predicted"},
+}
+"""What members of one of two classes are of the other one."""
+
+
 def group_of_class(data: Predictions, position: int, members: Members) -> LimitingGroup:
     """A group of a split's images by one class, true or predicted.
 
-    Of two classes the rest is the other class, called by its name if it has one.
+    Of two classes the rest is the other class, called by its name if it has one; the
+    absence of a finding is called by the finding.
     """
     by = data.truth if members in ("class", "rest") else data.predicted
     inside = by == position
     rest = members in ("rest", "not predicted")
     count = intervals.count_units(~inside if rest else inside, data.patients)
-    if rest and len(data.classes) == 2 and data.classes[1 - position]:
-        position = 1 - position
-        members = "class" if members == "rest" else "predicted"
+    if data.finding:
+        other = position == 0
+    else:
+        other = rest and len(data.classes) == 2 and bool(data.classes[1 - position])
+    if other:
+        position, members = 1 - position, _OF_OTHER[members]
     name = data.classes[position]
-    return LimitingGroup(count, data.patients is not None, members, name)
+    return LimitingGroup(count, data.patients is not None, members, name, data.finding)
 
 
 def _groups(key: str, positive: Mask, mean: bool) -> list[Members]:
@@ -277,6 +288,7 @@ def call_metrics(
     patients: NDArray[np.intp] | None,
     name: str,
     rest: str = "",
+    finding: bool = False,
 ) -> dict[str, Estimate]:
     """The metrics that yes or no for each image decides, whatever its score.
 
@@ -286,9 +298,11 @@ def call_metrics(
         patients: Patient number of each image, shape `(n,)`; None if unknown.
         name: The class.
         rest: What the others are called; empty where these are several classes.
+        finding: Whether the class is a finding, and the rest its absence.
     """
-    choices = np.stack([~called, called], axis=1).astype(np.float64)
-    calls = Predictions([rest, name], positive.astype(np.intp), choices, patients)
+    scores = np.stack([~called, called], axis=1).astype(np.float64)
+    truth = positive.astype(np.intp)
+    calls = Predictions([rest, name], truth, scores, patients, finding=finding)
     return {
         key: metric.estimate(calls, 1)
         for key, metric in METRICS.items()

@@ -42,6 +42,7 @@ class Predictions:
             not known for every image.
         choices: Position of each image's predicted class, shape `(n,)`, where a
             threshold decides; None where the highest score does.
+        finding: Whether the second of two classes is a finding, the first its absence.
     """
 
     classes: list[str]
@@ -49,6 +50,7 @@ class Predictions:
     scores: NDArray[np.float64]
     patients: NDArray[np.intp] | None
     choices: NDArray[np.intp] | None = None
+    finding: bool = False
 
     @functools.cached_property
     def predicted(self) -> NDArray[np.intp]:

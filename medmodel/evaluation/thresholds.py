@@ -327,7 +327,7 @@ def outcome(data: Predictions, position: int, threshold: float) -> Outcome:
     missed, alarms = int(positive.sum()) - found, calls - found
     left = len(positive) - found - missed - alarms
     rest = data.classes[1 - position] if len(data.classes) == 2 else ""
-    metrics = call_metrics(positive, called, data.patients, name, rest)
+    metrics = call_metrics(positive, called, data.patients, name, rest, data.finding)
     return Outcome(name, threshold, found, missed, alarms, left, metrics)
 
 

@@ -156,7 +156,11 @@ def finding_predictions(table: pd.DataFrame, finding: str, split: str) -> Predic
     score = np.clip(score, 0.0, 1.0)
     scores = np.stack([1 - score, score], axis=1)
     return Predictions(
-        names, truth.astype(np.intp), scores, patient_numbers(rows["patient"])
+        names,
+        truth.astype(np.intp),
+        scores,
+        patient_numbers(rows["patient"]),
+        finding=True,
     )
 
 

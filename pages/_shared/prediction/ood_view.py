@@ -72,11 +72,14 @@ def may_show_answer(answer: Judged) -> bool:
     if st.session_state.get(key):
         return True
     label = _("Show outline anyway") if outlines else _("Show prediction anyway")
-    if st.button(label, key=f"ask-{key}"):
-        st.session_state[key] = True
-        audit.record("nevertheless", run=answer.run.id, images=1)
-        st.rerun()
+    # Not by a rerun of the page, which would close a dialog.
+    st.button(label, key=f"ask-{key}", on_click=_show_anyway, args=(key, answer.run.id))
     return False
+
+
+def _show_anyway(key: str, run_id: str) -> None:
+    st.session_state[key] = True
+    audit.record("nevertheless", run=run_id, images=1)
 
 
 def familiarity(answer: Judged) -> str:

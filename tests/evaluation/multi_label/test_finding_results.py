@@ -113,6 +113,23 @@ def test_few_test_images_have_no_interval() -> None:
     assert "too few" in str(evaluation.mean_auc)
 
 
+def test_what_is_too_few_is_called_by_the_finding() -> None:
+    table = drawn()
+    tested = table.index[table["split"] == "test"]
+    table.loc[tested, "true_b"] = [number < 4 for number in range(len(tested))]
+    decisions = decide(table)
+    rare = evaluate_findings(table, decisions).results[1]
+    found = f"too few ({rare.auc.too_few})"
+    patients = table.loc[tested[:4], "patient"].nunique()
+    assert found == f"too few ({patients} patients with images positive for b)"
+    assert found in str(rare.rate("sensitivity"))
+    table.loc[tested, "true_b"] = [number >= 1 for number in range(len(tested))]
+    table["patient"] = ""
+    common = evaluate_findings(table, decisions).results[1]
+    assert "too few (1 image negative for b)" in str(common.auc)
+    assert "too few (1 image negative for b)" in str(common.rate("specificity"))
+
+
 def test_all_findings_right_counts_images() -> None:
     table = drawn()
     decisions = decide(table)
