@@ -9,7 +9,7 @@ import numpy as np
 
 from medmodel.data.multi_label.findings import SEPARATOR
 from medmodel.evaluation.multi_label.finding_results import Decision
-from medmodel.evaluation.multi_label.run_findings import decisions_or_reason
+from medmodel.evaluation.multi_label.run_findings import model_decisions
 from medmodel.runs.run import Run
 from medmodel.runs.tables import score_array, scored_classes
 
@@ -32,6 +32,9 @@ def described(table: pd.DataFrame, model: Run | None) -> pd.DataFrame:
         nearest probability lies from its threshold; `probability_<finding>` after
         calibration, `flagged_<finding>` (1 or 0) of findings that have a threshold. Of
         images that could not be read they are empty.
+
+    Raises:
+        RunError: The model's findings.csv is damaged.
     """
     import pandas as pd
 
@@ -40,8 +43,7 @@ def described(table: pd.DataFrame, model: Run | None) -> pd.DataFrame:
     answered = (table["problem"] == "").to_numpy() & np.isfinite(raw).all(axis=1)
     decisions = [Decision(name, math.nan, 1.0, 0) for name in findings]
     if model is not None:
-        # Of a run that was stopped no image was asked that could decide.
-        decisions, _reason = decisions_or_reason(model, findings)
+        decisions = model_decisions(model, findings)
     columns: dict[str, Any] = {}
     names: list[list[str]] = [[] for _row in range(len(table))]
     margin = np.full(len(table), np.nan)

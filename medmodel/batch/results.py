@@ -23,8 +23,8 @@ def described(batch: Run, model: Run | None) -> pd.DataFrame:
         it gives several findings, else as `table.described`.
 
     Raises:
-        RunError: The table is damaged.
-        FileError: A file of the model's run is damaged.
+        RunError: The table is damaged, or findings.csv of the model's run.
+        FileError: Another file of the model's run is damaged.
     """
     rows = table.read(batch)
     if batch.config.segments:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from medmodel.cli.answers import compared_findings, segmentation
 from medmodel.cli.output import json_option, print_json, say, say_table
 from medmodel.cli.parameters import RunParameter
-from medmodel.core.errors import DataError, RunError
+from medmodel.core.errors import RunError
 from medmodel.language import _
 from medmodel.runs.run import Run, RunStore
 
@@ -40,7 +39,7 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
     paired test and its interval say so.
     """
     from medmodel.evaluation.comparison import common_images, compare
-    from medmodel.evaluation.cross_validation import digests_of_models
+    from medmodel.evaluation.cross_validation import check_one_kind, digests_of_models
     from medmodel.evaluation.metrics import METRICS, overall_metrics
 
     if metric not in METRICS:
@@ -53,7 +52,7 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
         )
     models = _models(runs)
     alone = {name: of_model[0] for name, of_model in models.items()}
-    _check_one_kind(alone)
+    check_one_kind(models)
     if next(iter(alone.values())).config.segments:
         outlines = segmentation.common_outlines_of(alone)
         if as_json:
@@ -80,29 +79,6 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
         print_json(_values(models, common, metrics, pairs))
     else:
         _say_comparison(common, metrics, metric, pairs)
-
-
-def _check_one_kind(models: Mapping[str, Run]) -> None:
-    """Refuses models that are measured by other metrics.
-
-    Raises:
-        DataError: There are two kinds among them.
-    """
-    from medmodel.runs.setting_words import what_it_does
-
-    (name, first), *others = models.items()
-    for other, run in others:
-        if run.config.metric != first.config.metric:
-            raise DataError(
-                _(
-                    "{first} {does}, {second} {does_other}: there is no number in "
-                    "which both could be compared.",
-                    first=name,
-                    does=what_it_does(first.config),
-                    second=other,
-                    does_other=what_it_does(run.config),
-                )
-            )
 
 
 def _models(runs: tuple[Run, ...]) -> Models:

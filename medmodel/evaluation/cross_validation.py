@@ -20,6 +20,7 @@ from medmodel.runs.copies import (
 from medmodel.runs.multi_label.findings_table import finding_names
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
+from medmodel.runs.setting_words import what_it_does
 from medmodel.runs.tables import (
     SAMPLE_COLUMNS,
     answer_columns,
@@ -311,3 +312,27 @@ def compared_models(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> M
         name = _("{model}, all {folds} folds", model=title, folds=experiment.folds)
         models[f"{name} ({runs[0].id})" if name in models else name] = runs
     return models
+
+
+def check_one_kind(models: Models) -> None:
+    """Refuses models that are measured by other metrics.
+
+    Args:
+        models: As from `compared_models`, one at least.
+
+    Raises:
+        DataError: There are two kinds among them.
+    """
+    (name, (first, *_folds)), *others = models.items()
+    for other, (run, *_folds) in others:
+        if run.config.metric != first.config.metric:
+            raise DataError(
+                _(
+                    "{first} {does}, {second} {does_other}: there is no number in "
+                    "which both could be compared.",
+                    first=name,
+                    does=what_it_does(first.config),
+                    second=other,
+                    does_other=what_it_does(run.config),
+                )
+            )

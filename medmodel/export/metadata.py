@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from medmodel import __version__
-from medmodel.evaluation.multi_label.run_findings import decisions_or_reason
+from medmodel.evaluation.multi_label.run_findings import model_decisions
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.runs.run import Run
@@ -50,7 +50,7 @@ def model_metadata(run: Run) -> dict[str, Any]:
         empty.
 
     Raises:
-        RunError: It has no model, or model.json is damaged.
+        RunError: It has no model, or model.json or findings.csv is damaged.
         FileError: Another file of the run is damaged.
     """
     facts, config = run.model_facts, run.config
@@ -95,13 +95,11 @@ def _task(run: Run) -> str:
 
 def _findings(run: Run) -> list[dict[str, Any]]:
     """Threshold and temperature of each, from validation images."""
-    # A run that was stopped has a model, and no images that decide.
-    decisions, _reason = decisions_or_reason(run, run.model_facts.class_names)
     return [
         {
             "name": each.name,
             "temperature": each.temperature,
             "threshold": None if math.isnan(each.threshold) else each.threshold,
         }
-        for each in decisions
+        for each in model_decisions(run, run.model_facts.class_names)
     ]

@@ -10,6 +10,7 @@ import pytest
 
 from medmodel.batch import jobs, results, table
 from medmodel.batch.table import ImageRow
+from medmodel.core.errors import RunError
 from medmodel.evaluation.multi_label.run_findings import run_decisions
 from medmodel.runs import queue
 from medmodel.runs.run import Run
@@ -62,6 +63,12 @@ def test_orders(batch: Run, model: Run) -> None:
     assert list(table.ordered(rows, "strangest")["path"]) == ["b.png", "c.png", "a.png"]
     margins = table.ordered(rows, "uncertain")["margin"]
     assert margins.is_monotonic_increasing and len(margins) == 3
+
+
+def test_damaged_thresholds_do_not_pass_for_none(batch: Run, model: Run) -> None:
+    model.findings_path.write_text("path,patient\n", encoding="utf-8")
+    with pytest.raises(RunError, match=r"findings\.csv"):
+        results.described(batch, model)
 
 
 def test_without_thresholds_nothing_is_flagged(batch: Run, model: Run) -> None:

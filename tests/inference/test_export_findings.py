@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medmodel.core.errors import RunError
 from medmodel.core.job import UNATTENDED
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.multi_label.run_findings import run_decisions
@@ -47,6 +48,9 @@ def test_metadata_say_sigmoid_and_the_thresholds(run: Run) -> None:
     for each, decision in zip(facts["findings"], decisions, strict=True):
         assert each["threshold"] == decision.threshold
         assert each["temperature"] == decision.temperature
+    run.findings_path.write_text("path,patient\n", encoding="utf-8")
+    with pytest.raises(RunError, match=r"findings\.csv"):
+        model_metadata(run)
     run.findings_path.unlink()
     without = model_metadata(run)["findings"]
     assert [each["threshold"] for each in without] == [None, None]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from medmodel.core.errors import value_or_problem
+from medmodel.core.errors import DataError, value_or_problem
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.multi_label.finding_results import (
     Decision,
@@ -85,9 +86,30 @@ def decisions_or_reason(
         Where the reason is not "", no finding has a threshold.
     """
     known, reason = value_or_problem(run_decisions, run)
-    by_name = {decision.name: decision for decision in known or []}
+    return _of_each(findings, known or []), reason
+
+
+def model_decisions(run: Run, findings: Sequence[str]) -> list[Decision]:
+    """The same where a damaged file must not pass for one that says nothing.
+
+    Returns:
+        Without thresholds where the run has no findings.csv, as one that was stopped,
+        or no validation image.
+
+    Raises:
+        RunError: findings.csv is damaged.
+    """
+    known: list[Decision] = []
+    if run.findings_path.exists():
+        with suppress(DataError):  # no validation image
+            known = run_decisions(run)
+    return _of_each(findings, known)
+
+
+def _of_each(findings: Sequence[str], known: Iterable[Decision]) -> list[Decision]:
+    by_name = {decision.name: decision for decision in known}
     unknown = [Decision(name, math.nan, 1.0, 0) for name in findings]
-    return [by_name.get(each.name, each) for each in unknown], reason
+    return [by_name.get(each.name, each) for each in unknown]
 
 
 def answers_table(table: pd.DataFrame, decisions: Sequence[Decision]) -> pd.DataFrame:
@@ -102,17 +124,20 @@ def answers_table(table: pd.DataFrame, decisions: Sequence[Decision]) -> pd.Data
         `predicted_<finding>` (0 or 1; empty without a threshold), `score_<finding>` as
         trained and `probability_<finding>` as shown.
     """
-    answers = table[list(SAMPLE_COLUMNS)].copy()
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
     for decision in decisions:
         truth, score = truth_and_score(table, decision.name)
         shown = decision.shown(score)
         decided = not math.isnan(decision.threshold)
         called = (shown >= decision.threshold).astype(int) if decided else ""
-        answers[f"true_{decision.name}"] = truth.astype(int)
-        answers[f"score_{decision.name}"] = score
-        answers[f"probability_{decision.name}"] = shown
-        answers[f"predicted_{decision.name}"] = called
-    return answers
+        columns[f"true_{decision.name}"] = truth.astype(int)
+        columns[f"score_{decision.name}"] = score
+        columns[f"probability_{decision.name}"] = shown
+        columns[f"predicted_{decision.name}"] = called
+    samples = table[list(SAMPLE_COLUMNS)]
+    return pd.concat([samples, pd.DataFrame(columns, index=table.index)], axis=1)
 
 
 def images_of_kind(table: pd.DataFrame, decision: Decision, kind: Kind) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from medmodel.reports import plots
 def predicted_sentence(
     probabilities: Iterable[float], decisions: Sequence[Decision]
 ) -> str:
-    """The findings above their thresholds, with their probabilities; or why none is.
+    """The findings above their thresholds, with their probabilities; or that none is.
 
     Args:
         probabilities: As they are shown.
@@ -28,5 +28,5 @@ def predicted_sentence(
         named = [f"{name} ({plots.per_cent(p)})" for _order, name, p in pairs]
         return _("Predicted findings: {findings}", findings=_(", ").join(named))
     if all(math.isnan(decision.threshold) for decision in decisions):
-        return _("No finding has a threshold: validation images tell none.")
+        return _("No finding has a threshold")
     return _("No finding above its threshold")

@@ -23,8 +23,8 @@ def described(batch: Run, model: Run | None) -> pd.DataFrame:
     """As `results.described`; shared, never to be changed.
 
     Raises:
-        RunError: The table is damaged.
-        FileError: A file of the model's run is damaged.
+        RunError: The table is damaged, or findings.csv of the model's run.
+        FileError: Another file of the model's run is damaged.
     """
     files = [batch.folder / table.FILE]
     files += [model.folder / name for name in _OF_MODEL] if model else []

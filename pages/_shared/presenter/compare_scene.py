@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.audience.slide import Slide
+from medmodel.core.errors import DataError
 from medmodel.evaluation import cross_validation
 from medmodel.evaluation.metrics import METRICS
 from medmodel.language import _
@@ -34,8 +35,11 @@ def compare_scene() -> Scene:
     models = cross_validation.compared_models(chosen, entries) if chosen else {}
     if len(models) < 2:
         return _too_few(chosen)
-    kinds = {run.config.metric for several in models.values() for run in several}
-    if kinds == {"auc"}:
+    cross_validation.check_one_kind(models)
+    first = next(iter(models.values()))[0].config
+    if first.segments:
+        raise DataError(_("Models that outline are compared on the page Compare."))
+    if first.multi_label:
         return compare_findings_scene(models, _copies(models))
     runs = comparison_cache.chosen(models)
     metric = SHOWN[st.session_state.get(_METRIC, 0)]

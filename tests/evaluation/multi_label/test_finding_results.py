@@ -163,6 +163,24 @@ def test_table_to_take_away() -> None:
     assert rows["auc"].iloc[2] == pytest.approx(rows["auc"].iloc[:2].mean())
 
 
+def test_answers_of_many_findings() -> None:
+    table = drawn(20)
+    names = [f"f{number}" for number in range(30)]
+    copies = {
+        f"{kind}{name}": table[f"{kind}a"]
+        for name in names
+        for kind in ("true_", "score_")
+    }
+    wide = pd.concat([table, pd.DataFrame(copies)], axis=1)
+    decisions = [finding_results.Decision(name, 0.5, 1.0, 5) for name in names]
+    answers = run_findings.answers_table(wide, decisions)
+    assert answers.shape == (20, 3 + 4 * 30)
+    called = (table["score_a"] >= 0.5).astype(int)
+    assert list(answers["predicted_f29"]) == list(called)
+    unknown = [finding_results.Decision("f0", math.nan, 1.0, 0)]
+    assert set(run_findings.answers_table(wide, unknown)["predicted_f0"]) == {""}
+
+
 def test_no_validation_images() -> None:
     table = drawn()
     with pytest.raises(DataError, match="no validation image"):

@@ -10,8 +10,10 @@ from medmodel.evaluation.multi_label.run_findings import run_findings
 from medmodel.runs.run import Run
 from pages._shared.prediction import prediction_cache
 from pages._shared.presenter import diagnose_scene
+from tests.conftest import draw_class_folders
 from tests.findings_folder import draw_findings_folder
 from tests.findings_run import write_findings_run
+from tests.finished_run import write_finished_run
 from tests.pages.presenter.projector import Projector, opened, pressed
 from tests.pages.test_findings_pages import BrightIsBright
 
@@ -46,6 +48,15 @@ def test_the_two_newest_of_a_data_set_are_compared(
 ) -> None:
     opened("compare", dataset=runs[0].config.dataset)
     assert {bar["name"] for bar in projector.data["slide"]["bars"]} == {"good", "bad"}
+
+
+def test_models_of_two_kinds_are_not_compared(
+    projector: Projector, runs: list[Run], tmp_path: Path
+) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "set", images_per_class=30)
+    other = write_finished_run(folder, "one class")
+    opened("compare", runs=f"{runs[0].id},{other.id}")
+    assert "no number in which both could" in projector.data["slide"]["sentence"]
 
 
 def test_an_image_has_a_bar_and_a_threshold_of_each_finding(
