@@ -50,6 +50,9 @@ def append(folder: Path, masks: Sequence[bytes]) -> list[tuple[int, int]]:
                 left = mask
                 while left:
                     left = left[file.write(left) :]
+            # A line must not outlive its mask where the machine goes down: the next
+            # mask would lie in its place.
+            os.fsync(file.fileno())
         except OSError:
             file.truncate(start)
             raise
@@ -131,24 +134,33 @@ def write_zip(folder: Path, rows: pd.DataFrame, target: IO[bytes]) -> None:
 
 
 def write_files(folder: Path, rows: pd.DataFrame, target: Path) -> int:
-    """Writes masks as files, in the folders of their images; returns how many.
+    """Writes masks as files, each wholly or not, in the folders of their images.
 
     Args:
         folder: The batch's.
         rows: As from `taken`.
-        target: The folder that gets them.
+        target: The folder that gets them, or a link to it.
+
+    Returns:
+        How many.
 
     Raises:
         FileError: A mask is not there.
         OSError: The target cannot be written.
     """
-    count = 0
+    count, target = 0, target.resolve()
     for name, content in _masks(folder, rows):
-        place = (target / name).parent
-        if place.resolve().is_relative_to(target.resolve()):  # else it is refused
-            place.mkdir(parents=True, exist_ok=True)
-        with open_for_writing(target, name) as file:
-            file.write(content)
+        path, part = target / name, f"{name}.part"
+        if path.parent.resolve().is_relative_to(target):  # else it is refused
+            path.parent.mkdir(parents=True, exist_ok=True)
+        file = open_for_writing(target, part)
+        try:
+            with file:
+                file.write(content)
+            (target / part).replace(path)
+        except OSError as error:
+            (target / part).unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(path)) from error
         count += 1
     return count
 

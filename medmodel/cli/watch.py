@@ -63,6 +63,11 @@ Look = Callable[[Status, dict[str, float] | None], None]
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder that gets the masks of a segmentation's batch as PNG files.",
 )
+@click.option(
+    "--anyway",
+    is_flag=True,
+    help="Write masks also of images that are unlike the training data.",
+)
 @json_option
 @click.pass_context
 def command(
@@ -70,6 +75,7 @@ def command(
     run: Run | None,
     output: Path | None,
     masks: Path | None,
+    anyway: bool,
     as_json: bool,
 ) -> None:
     """Follow a run or batch until it ends; by default the oldest that waits or works.
@@ -94,7 +100,7 @@ def command(
     if not well:
         ctx.exit(1)
     if output is not None:
-        values = write_table(run, output, masks)
+        values = write_table(run, output, masks, anyway)
         if not as_json:
             say_table_written(values)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,25 @@ def test_they_are_taken_away(tmp_path: Path, rows: pd.DataFrame, anyway: bool) -
     target.mkdir()
     assert masks.write_files(tmp_path, taken, target) == len(names)
     assert (target / names[1]).read_bytes() == png_mask(MASKS[1])
+
+
+def test_they_are_taken_through_a_link_wholly_or_not(
+    tmp_path: Path, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "to"
+    link.symlink_to(tmp_path / "disk")
+    assert masks.write_files(tmp_path, rows.head(1), link) == 1
+
+    def full(root: Path, relative: str) -> IO[bytes]:
+        (root / relative).touch()
+        return Path("/dev/full").open("wb")
+
+    monkeypatch.setattr(masks, "open_for_writing", full)
+    with pytest.raises(OSError, match=r"a\.png_mask\.png'$"):
+        masks.write_files(tmp_path, rows.head(1), link)
+    (whole,) = link.iterdir()
+    assert whole.read_bytes() == png_mask(MASKS[0])
 
 
 @pytest.mark.parametrize("path", ["../out", "../outside/a", "/tmp/out"])

@@ -247,5 +247,12 @@ def test_outlines_and_masks_of_a_segmentation(
     taken.mkdir()
     words = ("watch", batch.id, "--output", output, "--masks", folder)
     assert "p01.png_mask.png cannot be written" in invoke(*words, status=1).stderr
+    taken.rmdir()
+    rows = (batch.folder / table.FILE).read_text()
+    (batch.folder / table.FILE).write_text(
+        rows.replace("p01.png,,,,0,1,", "p01.png,,,,0,1,1")
+    )
+    assert "masks written: 2." in invoke(*words).stdout
+    assert "masks written: 3." in invoke(*words, "--anyway").stdout
     for command in (["watch", batch.id], ["predict", model.id, discs]):
         invoke(*command, "--masks", folder, status=2)

@@ -183,6 +183,8 @@ def test_what_the_source_lacks_is_said(missing: str, words: str) -> None:
     ("keyword", "value"),
     [
         ("PatientID", None),
+        ("PatientID", "one\\two"),
+        ("PatientName", "Doe^John\\Roe^Jane"),
         ("PatientSex", "unknown"),
         ("StudyDate", "00000000"),
         ("StudyTime", None),

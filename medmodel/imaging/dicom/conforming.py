@@ -17,17 +17,25 @@ COPIED = (
 
 
 def stored_text(header: Dataset, keyword: str) -> str:
-    """An element's value as it is stored; "" where it is absent or no value."""
+    """An element's value as it is stored; "" where it is absent or no value.
+
+    Several values have a backslash between them, as in the file.
+    """
+    from pydicom.multival import MultiValue
+
     try:
         value = header.get(keyword)
     except (TypeError, ValueError):  # such as 1A as a number of frames
         return ""
+    if isinstance(value, MultiValue):
+        value = "\\".join(map(str, value))
     return "" if value is None else str(value).strip()
 
 
 def conforming(header: Dataset, keyword: str) -> str:
     """An element's value where a new file may have it; else "".
 
+    Of several values, where one may be, none is taken: which is right nobody knows.
     Dates and times as before DICOM 3.0 (`1997.04.24`, `14:04:38`) are written as now.
     """
     from pydicom import config
@@ -35,6 +43,8 @@ def conforming(header: Dataset, keyword: str) -> str:
     from pydicom.valuerep import validate_value
 
     value, kind = stored_text(header, keyword), dictionary_VR(keyword)
+    if "\\" in value:
+        return ""
     value = value.replace(".", "") if kind == "DA" else value
     value = value.replace(":", "") if kind == "TM" else value
     try:

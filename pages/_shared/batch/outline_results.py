@@ -116,8 +116,9 @@ def show_mask_download(batch: Run, rows: pd.DataFrame) -> None:
         st.caption(
             _(
                 "These masks are too large for a download from a page. Write them on "
-                "the server: medmodel watch {id} --output FILE.csv --masks FOLDER",
+                "the server: medmodel watch {id} --output FILE.csv {options}",
                 id=batch.id,
+                options="--masks FOLDER --anyway" if anyway else "--masks FOLDER",
             )
         )
         return

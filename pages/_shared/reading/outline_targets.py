@@ -62,7 +62,9 @@ def show_targets(
             "Arithmetic of outlines by RECIST 1.1, and no more: which outline is a "
             "target lesion, and the same at each date, is for a reader to see. A date "
             "with fewer outlines than target lesions is not evaluable: the model may "
-            "have overlooked one. A category is no diagnosis."
+            "have overlooked one. Whether a lesion is large enough to be a target, and "
+            "whether a new one appeared, which is progression, is not checked. A "
+            "category is no diagnosis."
         ),
         help=meaning("RECIST 1.1", "target lesion"),
     )

@@ -230,13 +230,17 @@ def _show_images(
     """The images beside each other, each with its contours and its date."""
     with st.container(horizontal=True, gap="small"):
         for answer, image in zip(answers, images, strict=True):
+            day = format_date(image.day)
             with st.container(width=_SIDE, gap="xxsmall"):
-                words = _("Unlike the training data") if image.unlike else image.name
+                words, alt = image.name, _("Image of {day} with its contours", day=day)
+                if image.unlike:
+                    words = _("Unlike the training data")
+                    alt = _("Image that is unlike the training data")
                 st.image(
                     _drawn(answer, place, image.unlike),
                     width=_SIDE,
-                    caption=plain(f"{format_date(image.day)} · {words}"),
-                    alt=_("Image of {day} with its contours", day=image.day),
+                    caption=plain(f"{day} · {words}"),
+                    alt=alt,
                 )
 
 

@@ -247,6 +247,7 @@ def test_names_of_any_length_and_kind() -> None:
         ({"PatientBirthDate": "19701332"}, ("PatientBirthDate", "")),
         ({"PatientSex": "ÄÐ"}, ("PatientSex", "")),
         ({"PatientID": "x" * 65}, ("PatientID", "")),
+        ({"PatientID": "one\\two"}, ("PatientID", "")),
         ({"NumberOfFrames": "1A"}, ("PatientID", "number-4711")),
         ({"StudyInstanceUID": "1..2"}, ("PatientID", "number-4711")),
         # Retired ultrasound and private classes.
