@@ -23,6 +23,7 @@ from medmodel.evaluation.robustness.corruption_test import read_corruption_test
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import N_, _, join_sentences, ngettext, translate
+from medmodel.language.right_to_left import isolated
 from medmodel.reports import run_facts
 from medmodel.reports.run_facts import BLANK, THRESHOLDS_DAMAGED, Fact
 from medmodel.runs.run import Run
@@ -57,7 +58,9 @@ def model_facts_label(run: Run, evaluation: Evaluation) -> list[Fact]:
     """Page one: (heading, text), text `BLANK` where nothing is known."""
     classes = _(", ").join(evaluation.classes)
     facts = run.model_facts if run.model_path.exists() else None
-    counts = _(", ").join(f"{c.name} {c.images:,}" for c in evaluation.per_class)
+    counts = _(", ").join(
+        f"{isolated(c.name)} {c.images:,}" for c in evaluation.per_class
+    )
     return [
         (_("Name"), run.title),
         (_("Version"), version_text(run)),

@@ -25,6 +25,7 @@ from medmodel.evaluation.multi_label.run_findings import (
 )
 from medmodel.evaluation.temperature_scaling import calibrate
 from medmodel.language import _, join_sentences
+from medmodel.language.right_to_left import isolated
 from medmodel.reports import glossary, run_facts
 from medmodel.reports.model_card import (
     GuidelineItem,
@@ -123,7 +124,7 @@ def facts_label(run: Run, findings: RunFindings) -> list[Fact]:
     evaluation = findings.evaluation
     names = _(", ").join(each.name for each in evaluation.results)
     counts = _(", ").join(
-        f"{each.name} {each.positives:,}" for each in evaluation.results
+        f"{isolated(each.name)} {each.positives:,}" for each in evaluation.results
     )
     seen = run.model_facts.preprocessing if run.model_path.exists() else None
     tested = facts.tested_on(run, evaluation)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from medmodel.evaluation.multi_label.finding_results import Decision
 from medmodel.language import _
+from medmodel.language.right_to_left import isolated
 from medmodel.reports import plots
 
 
@@ -25,7 +26,7 @@ def predicted_sentence(
         if p >= d.threshold
     )
     if pairs:
-        named = [f"{name} ({plots.per_cent(p)})" for _order, name, p in pairs]
+        named = [f"{isolated(name)} ({plots.per_cent(p)})" for _order, name, p in pairs]
         return _("Predicted findings: {findings}", findings=_(", ").join(named))
     if all(math.isnan(decision.threshold) for decision in decisions):
         return _("No finding has a threshold")

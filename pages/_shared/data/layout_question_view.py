@@ -29,6 +29,7 @@ from medmodel.data.tables.encodings import ENCODINGS
 from medmodel.data.tables.finding_columns import SIGNS, findings_in, suggested_sign
 from medmodel.data.tables.table_preview import TablePreview
 from medmodel.language import N_, SOURCE, _, join_sentences, speaking, translate
+from medmodel.language.right_to_left import isolated
 from medmodel.quality import indexing, thumbnails
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
@@ -176,7 +177,7 @@ def _option_caption(
         return plain(_("Columns: {columns}", columns=listed(option.header)))
     classes = preview.classes(_all_used(preview, option))
     counts = [
-        f"{label} {sum(map(len, splits.values())):,}"
+        f"{isolated(label)} {sum(map(len, splits.values())):,}"
         for label, splits in classes.items()
     ]
     return plain(
@@ -355,7 +356,9 @@ def _ask_table(
     if counts and separator:
         _show_findings(counts, separator)
     elif counts:
-        text = listed([f"{label} {count:,}" for label, count in counts.items()])
+        text = listed(
+            [f"{isolated(label)} {count:,}" for label, count in counts.items()]
+        )
         st.markdown(plain(_("Rows of each class: {counts}", counts=text)))
     encoding = table.encoding if table.encodings else ""
     asked = TableReading(
@@ -420,7 +423,7 @@ def _show_findings(counts: Mapping[str, int], sign: str) -> None:
     for label, count in counts.items():
         for name in findings_in(label, sign) or [_("No finding")]:
             rows[name] += count
-    text = listed([f"{name} {count:,}" for name, count in rows.most_common()])
+    text = listed([f"{isolated(name)} {count:,}" for name, count in rows.most_common()])
     st.markdown(plain(_("Rows of each finding: {counts}", counts=text)))
 
 

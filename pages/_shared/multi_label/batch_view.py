@@ -10,6 +10,7 @@ import streamlit as st
 from medmodel.batch import table
 from medmodel.batch.findings import FLAGGED, PROBABILITY
 from medmodel.language import _, join_sentences
+from medmodel.language.right_to_left import isolated
 from medmodel.reports import plots
 from medmodel.runs.run import Run
 from medmodel.runs.tables import scored_classes
@@ -115,6 +116,6 @@ def _predicted(row: Any) -> str:
         return _("No finding above its threshold")
     shares = ((name, float(row[f"{PROBABILITY}{name}"])) for name in names)
     return _(", ").join(
-        f"{name} {plots.per_cent(share)}"
+        f"{isolated(name)} {plots.per_cent(share)}"
         for name, share in sorted(shares, key=lambda pair: -pair[1])
     )
