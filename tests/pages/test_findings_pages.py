@@ -98,6 +98,14 @@ def test_evaluate_shows_what_the_folds_say_together(run: Run) -> None:
     table = app.dataframe[1].value
     assert list(table["Image finding"]) == [*FINDINGS, "Mean AUC"]
     assert "Each of the 96 images of 48 patients was predicted once" in said(app)
+    assert "left out of its mean" not in said(app)
+    answers = read_findings(folds[1])
+    pairs = [truth_and_score(answers, name) for name in FINDINGS]
+    truth, scores = (np.stack(each, axis=1) for each in zip(*pairs, strict=True))
+    truth[answers["split"] == "test", 1] = False
+    write_findings(folds[1], FINDINGS, answers, (truth, scores))
+    app = open_page("results/evaluate.py", run=folds[0].id)
+    assert "or none, are left out of its mean: striped." in said(app)
     folds[1].findings_path.unlink()
     assert "when every one has ended" in said(
         open_page("results/evaluate.py", run=folds[0].id)

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from medmodel import predictor
 from medmodel.core.config import config_for
@@ -26,6 +28,7 @@ from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
+from pages._shared.prediction import ood_view
 from pages._shared.prediction.conformal_view import set_sentence
 from pages._shared.prediction.ood_view import is_unlike_training, resemblance
 from tests.conftest import draw_class_folders
@@ -61,6 +64,37 @@ def photograph(seed: int = 0) -> tuple[str, bytes]:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return "holiday.png", buffer.getvalue()
+
+
+def insisting() -> None:
+    """A page with a refused image."""
+    from types import SimpleNamespace
+
+    import streamlit as st
+
+    from pages._shared.prediction.ood_view import may_show_answer
+
+    answer = SimpleNamespace(
+        ood="far away", run=SimpleNamespace(id="r"), case=SimpleNamespace(key="k")
+    )
+    st.text("shown" if may_show_answer(answer) else "held back")  # type: ignore[arg-type]
+
+
+def test_who_insists_is_not_sent_out_of_a_dialog(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said_of: dict[str, Any] = {
+        "is_unlike_training": lambda answer: True,
+        "why_unlike_training": lambda ood, outlines: "It is far away.",
+    }
+    for name, stub in said_of.items():
+        monkeypatch.setattr(ood_view, name, stub)
+    # A rerun of the page closes each dialog that is open.
+    monkeypatch.setattr(st, "rerun", lambda **_scope: pytest.fail("a whole rerun"))
+    app = AppTest.from_function(insisting).run()
+    assert app.text[0].value == "held back"
+    app.button[0].click().run()
+    assert not app.exception and app.text[0].value == "shown"
 
 
 MANY = ThresholdBasis(60, 340, 400, 0.03, 0.075)

@@ -9,7 +9,8 @@ from medmodel.evaluation.intervals import MINIMA
 from medmodel.evaluation.multi_label.finding_results import (
     FindingResult,
     FindingsEvaluation,
-    evaluate_findings,
+    finding_predictions,
+    mean_area_of,
 )
 from medmodel.evaluation.multi_label.run_findings import RunFindings
 from medmodel.language import _, join_sentences, ngettext
@@ -71,11 +72,12 @@ def test_copies(findings: RunFindings) -> str:
     copies = findings.copies
     if not copies.paths or copies.all_are_copies:
         return str(copies)
-    everything = evaluate_findings(with_copies(findings.table), findings.decisions)
+    table = with_copies(findings.table)
+    data = [finding_predictions(table, d.name, "test") for d in findings.decisions]
     beside = _(
         "With the copies (n = {images:,} images): mean AUC {auc}.",
-        images=everything.images,
-        auc=everything.mean_auc,
+        images=len(data[0].truth),
+        auc=mean_area_of(data),
     )
     return f"{copies} {beside}"
 

@@ -13,7 +13,6 @@ from medmodel.data import folders
 from medmodel.data.datasets import load_index
 from medmodel.data.segmentation.pairs import image_masks
 from medmodel.evaluation import external_validation
-from medmodel.evaluation.multi_label.run_findings import run_findings
 from medmodel.language import _, ngettext, translate
 from medmodel.reports.multi_label.facts import mean_sentence
 from medmodel.reports.segmentation.facts import dice_of_classes
@@ -25,6 +24,7 @@ from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, ago, duration, plain
 from pages._shared.evaluation import segmentation_cache
+from pages._shared.multi_label.evaluation_cache import findings_of
 
 _LISTED = 5
 _IN_A_ROW = 4
@@ -218,7 +218,7 @@ def _result(test: Run) -> str:
         dice = dice_of_classes(segmentation_cache.evaluation(test))
         return _("Mean Dice of {dice}", dice=dice)
     if test.config.multi_label:
-        return mean_sentence(run_findings(test).evaluation)
+        return mean_sentence(findings_of(test).evaluation)
     accuracy = run_cache.evaluation(test).accuracy.with_n
     return _("Accuracy {accuracy}", accuracy=accuracy)
 

@@ -12,7 +12,7 @@ from medmodel.core.errors import DataError
 from medmodel.evaluation import cross_validation
 from medmodel.evaluation.comparison import PairedDifference
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
-from medmodel.evaluation.intervals import MINIMA
+from medmodel.evaluation.intervals import MINIMA, Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.multi_label import comparison
 from medmodel.evaluation.multi_label.comparison import CommonFindings
@@ -41,6 +41,7 @@ from pages._shared.multi_label.evaluation_cache import findings_version
 Chosen = tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...]
 """Name, folders and versions of the answers of each model."""
 Pairs = Mapping[str, Sequence[PairedDifference]]
+Areas = Mapping[str, Mapping[str, Estimate]]
 
 
 def show_compared_findings(
@@ -69,7 +70,7 @@ def show_compared_findings(
         _show_sample_size(common)
         explain_folds(models)
         show_copies(models)
-        _show_findings(common, pairs, next(iter(runs.values())))
+        _show_findings(areas_of(compared)[0], pairs, next(iter(runs.values())))
         _show_curves(common)
     show_settings(entries, names)
     pick_format()
@@ -99,6 +100,13 @@ def tested(models: Chosen) -> tuple[list[PairedDifference], Pairs]:
     """The tests of the mean AUC, and those of each finding."""
     common = common_of(models)
     return comparison.compare_means(common), comparison.compare_findings(common)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def areas_of(models: Chosen) -> tuple[Areas, dict[str, Estimate]]:
+    """The AUC of each finding by every model, and the mean of every model."""
+    common = common_of(models)
+    return comparison.areas(common), comparison.mean_areas(common)
 
 
 def _show_means(means: Sequence[PairedDifference]) -> None:
@@ -138,11 +146,10 @@ def _first(common: CommonFindings) -> str:
     return next(iter(common.tables))
 
 
-def _show_findings(common: CommonFindings, pairs: Pairs, run: Run) -> None:
+def _show_findings(areas: Areas, pairs: Pairs, run: Run) -> None:
     """The AUC of every model, and every pair's test, finding by finding."""
-    areas = comparison.areas(common)
     table = pd.DataFrame({_("Image finding"): list(areas)})
-    for name in common.tables:
+    for name in next(iter(areas.values())):
         table[f"{name} "] = [str(of_models[name]) for of_models in areas.values()]
     st.markdown(_("**AUC of each finding**"), help=meaning("AUC", "interval"))
     show_table(

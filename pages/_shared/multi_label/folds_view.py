@@ -18,7 +18,7 @@ from medmodel.evaluation.multi_label.finding_results import (
     mean_area_of,
 )
 from medmodel.evaluation.predictions import Predictions
-from medmodel.language import _
+from medmodel.language import _, join_sentences
 from medmodel.runs import run_index
 from medmodel.runs.copies import independent_findings
 from medmodel.runs.multi_label.findings_table import finding_names
@@ -71,7 +71,8 @@ def _show_experiment(run: Run, experiment: CrossValidation) -> None:
         alt=_("AUC of each finding, out of fold, and its spread over the folds"),
     )
     first = finding_predictions(table, finding_names(table)[0], "test")
-    st.caption(plain(pooled_meaning(experiment, first)))
+    left_out = _left_out(areas, each)
+    st.caption(plain(join_sentences([pooled_meaning(experiment, first), *left_out])))
     name = f"out-of-fold-{folds}-seed-{seed}"
     csv_button(table, name, run, _("CSV of every image's out-of-fold scores"))
 
@@ -100,6 +101,20 @@ def _areas(table: pd.DataFrame) -> Areas:
     }
     areas = {n: METRICS["auc"].estimate(d, FINDING) for n, d in data.items()}
     return {**areas, "": mean_area_of(list(data.values()))}
+
+
+def _left_out(areas: Areas, each: Sequence[dict[str, float]]) -> list[str]:
+    """Which findings lack a fold in their mean, as a sentence."""
+    names = [n for n in areas if n and not all(n in of_fold for of_fold in each)]
+    if not names:
+        return []
+    return [
+        _(
+            "Folds in which all test images have a finding, or none, are left out of "
+            "its mean: {findings}.",
+            findings=_(", ").join(names),
+        )
+    ]
 
 
 def _areas_table(areas: Areas, each: Sequence[dict[str, float]]) -> pd.DataFrame:

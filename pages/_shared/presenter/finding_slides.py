@@ -10,11 +10,16 @@ import streamlit as st
 
 from medmodel.audience.slide import Bar, Slide
 from medmodel.evaluation.cross_validation import Models
-from medmodel.evaluation.multi_label import comparison
 from medmodel.evaluation.multi_label.finding_results import Decision
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
-from pages._shared.multi_label.comparison_view import chosen, common_of, tested
+from pages._shared.multi_label.comparison_view import (
+    Pairs,
+    areas_of,
+    chosen,
+    common_of,
+    tested,
+)
 from pages._shared.prediction.prediction_cache import Answer
 from pages._shared.presenter.scene import Scene, turned
 from pages._shared.presenter.verdict import estimate_bars, verdict
@@ -86,21 +91,18 @@ def compare_findings_scene(models: Models, copies: Sequence[str]) -> Scene:
     compared = chosen(models)
     common = common_of(compared)
     means, of_findings = tested(compared)
+    areas, mean_areas = areas_of(compared)
     at = min(st.session_state.get(_FINDING, 0), len(common.findings))
     if at:
         name = common.findings[at - 1]
-        pairs, estimates = list(of_findings[name]), comparison.areas(common)[name]
+        pairs, estimates = list(of_findings[name]), areas[name]
         metric = _("AUC of {finding}", finding=name)
     else:
-        pairs, estimates = means, comparison.mean_areas(common)
+        pairs, estimates = means, mean_areas
         metric = _("Mean AUC of the findings")
     title, sentences = verdict(pairs)
     if at:
-        # Whatever a single finding says is one of many tests.
-        sentences = [
-            _("p values are corrected for all findings and pairs."),
-            *sentences[1:],
-        ]
+        sentences = [*_corrected(of_findings), *sentences[1:]]
     slide = Slide(
         _("Compare"),
         title,
@@ -109,6 +111,19 @@ def compare_findings_scene(models: Models, copies: Sequence[str]) -> Scene:
         notes=(*sentences, *copies),
     )
     return Scene(slide, turn=lambda by: _turn(len(common.findings) + 1, at, by))
+
+
+def _corrected(pairs: Pairs) -> list[str]:
+    """That what a single finding says is one of many tests, where it is."""
+    tests = sum(e.estimate.has_interval for of in pairs.values() for e in of)
+    if tests < 2:
+        return []
+    return [
+        _(
+            "p values of the findings are corrected for all {count} tests (Holm).",
+            count=tests,
+        )
+    ]
 
 
 def _turn(count: int, at: int, by: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from medmodel.audience.slide import Bar
 from medmodel.evaluation.comparison import PairedDifference, why_not_told
 from medmodel.evaluation.intervals import Estimate
@@ -26,7 +28,7 @@ def verdict(pairs: list[PairedDifference]) -> tuple[str, list[str]]:
     ]
 
 
-def estimate_bars(estimates: dict[str, Estimate]) -> tuple[Bar, ...]:
+def estimate_bars(estimates: Mapping[str, Estimate]) -> tuple[Bar, ...]:
     """A bar with its interval for each model."""
     colours = plots.class_colours(list(estimates))
     return tuple(

@@ -37,7 +37,7 @@ def test_the_verdict_on_the_mean_and_on_each_finding(
     pressed(app, projector, "down")
     slide = projector.data["slide"]
     assert slide["sentence"].startswith("AUC of bright with its 95 % interval. 160")
-    assert "corrected for all findings and pairs" in slide["notes"][0]
+    assert "corrected for all 2 tests (Holm)" in slide["notes"][0]
     pressed(app, projector, "down")
     pressed(app, projector, "down")
     assert projector.data["slide"]["sentence"].startswith("Mean AUC")
