@@ -23,7 +23,7 @@ from medmodel.data.datasets import Index
 from medmodel.data.prepared import prepare
 from medmodel.language import _
 from medmodel.model_import.encoder_note import noted_encoder
-from medmodel.networks.features import extract
+from medmodel.networks import features
 from medmodel.runs.run import Run
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training.context import TrainingContext, class_names
@@ -219,7 +219,7 @@ def _pilot(
     classes = class_names(prepared.table["label"], config.multi_label)
     context = TrainingContext(run, config, reporter, classes, preprocessing, prepared)
     trainer = head_trainer(context)
-    extract(prepared, preprocessing, trainer.add_features, job)
+    features.extract(prepared, preprocessing, trainer.add_features, job)
     losses = trainer.solve(PILOT_PASSES)[1]
     # The curves shall show one training from its beginning, not the trials before it.
     reporter.rewind(0, 0)
@@ -256,5 +256,6 @@ def _cache_file(run: Run, index: Index) -> Path:
     )
     facts = {name: getattr(config, name) for name in names}
     facts |= {"images": index.fingerprint, "class_weights": config.class_weights}
+    facts |= {"features": features.VERSION}
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
     return workspace_root() / "prepared" / "sizes" / f"{digest}.json"

@@ -15,6 +15,7 @@ from medmodel.core.config import config_for
 from medmodel.core.job import Job
 from medmodel.data.datasets import Index, index_dataset
 from medmodel.data.splits import assign_splits
+from medmodel.networks import features
 from medmodel.runs.run import RunStore
 from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import input_size
@@ -162,6 +163,16 @@ def test_another_look_at_the_images_is_tried_anew(
     other = RunStore().create(replace(config, **changes))  # type: ignore[arg-type]
     file = input_size._cache_file(RunStore().create(config), index)
     assert (input_size._cache_file(other, index) != file) is anew
+
+
+def test_what_other_features_chose_is_chosen_anew(
+    class_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunStore().create(config_for("instant", str(class_folders)))
+    index = index_dataset(class_folders)
+    file = input_size._cache_file(run, index)
+    monkeypatch.setattr(features, "VERSION", features.VERSION + 1)
+    assert input_size._cache_file(run, index) != file
 
 
 def test_the_pilot_draws_a_share_of_every_class() -> None:
