@@ -49,12 +49,14 @@ def source(**elements: Any) -> bytes:
     return dicom_bytes(dicom_dataset(pixels, **{**facts, **elements}))
 
 
-def written(data: bytes, mask: np.ndarray = MASK) -> bytes:
+def written(
+    data: bytes, mask: np.ndarray = MASK, names: list[tuple[int, str]] = NAMES
+) -> bytes:
     """Without the sandbox, whose process takes a second to start."""
     options = DecodeOptions()._asdict()
     packed, algorithm = mask_export.packed(mask), ["unet_lite0", "1.0"]
     answer = segmentation.read_segmentation_file(
-        data, "a.dcm", None, packed, NAMES, options, algorithm
+        data, "a.dcm", None, packed, names, options, algorithm
     )
     return bytes(answer["file"])
 
@@ -189,13 +191,42 @@ def test_what_the_source_lacks_is_said(missing: str, words: str) -> None:
         ("StudyDate", "00000000"),
         ("StudyTime", None),
         ("AccessionNumber", None),
-        ("SpecificCharacterSet", ""),
     ],
 )
 def test_what_may_be_empty_is_left_empty(keyword: str, value: str | None) -> None:
     read_again = segread(io.BytesIO(written(source(**{keyword: value}))))
     assert not read_again.get(keyword)
     assert read_again.StudyInstanceUID == "1.2.3" and read_again.pixel_array.any()
+
+
+@pytest.mark.filterwarnings("ignore")  # of pydicom on XYZ
+@pytest.mark.parametrize(
+    ("characters", "patient"),
+    [
+        (None, "Doe^John"),
+        ("", "Doe^John"),
+        ("XYZ", "Doe^John"),
+        ("ISO_IR 101", "Żak^Łucja"),
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎"),
+    ],
+)
+def test_names_keep_their_letters(characters: Any, patient: str) -> None:
+    procedure = pydicom.Dataset()
+    procedure.CodeMeaning = patient.partition("^")[0]
+    file = written(
+        source(
+            SpecificCharacterSet=characters,
+            PatientName=patient,
+            ProcedureCodeSequence=[procedure],
+        ),
+        names=[(1, "结节"), (255, "a\\b")],
+    )
+    read_again = segread(io.BytesIO(file))
+    labels = [each.SegmentLabel for each in read_again.SegmentSequence]
+    assert labels == ["结节", "a/b"]
+    assert read_again.PatientName == patient
+    (code,) = read_again.ProcedureCodeSequence
+    assert code.CodeMeaning == procedure.CodeMeaning
 
 
 def test_a_source_without_file_meta_information() -> None:

@@ -31,7 +31,8 @@ _NEEDED = (
     "Modality",
 )
 """Of a source to be referred to (type 1)."""
-_CHARACTERS = "SpecificCharacterSet"
+_UTF8 = "ISO_IR 192"
+"""Which has the letters of every class, whatever those of the source are."""
 
 
 def read_segmentation_file(
@@ -76,8 +77,6 @@ def _conforming_source(data: bytes, name: str) -> Any:
             raise _lacking(name, dictionary_description(keyword))
     for keyword in COPIED:
         setattr(source, keyword, conforming(source, keyword))
-    if not stored_text(source, _CHARACTERS) and _CHARACTERS in source:
-        delattr(source, _CHARACTERS)
     return source
 
 
@@ -114,14 +113,22 @@ def _written(
         sop_instance_uid=highdicom.UID(),
         instance_number=1,
         manufacturer=_MANUFACTURER,
-        manufacturer_model_name=algorithm[0][:64],
-        software_versions=algorithm[1][:64],
+        manufacturer_model_name=_named(algorithm[0]),
+        software_versions=_named(algorithm[1]),
         device_serial_number="1",
+        specific_character_set=_UTF8,
     )
+    # What lies in sequences of the source is still encoded by its own characters.
+    segmentation.walk(lambda _dataset, _element: None)
     _drop_incomplete_measures(segmentation)
     buffer = io.BytesIO()
     segmentation.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def _named(text: str) -> str:
+    """A name as one value: a backslash would part two, and it has 64 letters."""
+    return text.replace("\\", "/")[:64]
 
 
 def _drop_incomplete_measures(segmentation: Any) -> None:
@@ -148,14 +155,14 @@ def _descriptions(names: Sequence[tuple[int, str]], algorithm: Sequence[str]) ->
     # Whether it is a lesion nobody told: an abnormal structure is all that is known.
     kind = codes.SCT.MorphologicallyAbnormalStructure
     identification = AlgorithmIdentificationSequence(
-        name=algorithm[0][:64],
+        name=_named(algorithm[0]),
         family=codes.DCM.ArtificialIntelligence,
-        version=algorithm[1][:64],
+        version=_named(algorithm[1]),
     )
     return [
         SegmentDescription(
             segment_number=number,
-            segment_label=label[:64],
+            segment_label=_named(label),
             segmented_property_category=kind,
             segmented_property_type=kind,
             algorithm_type="AUTOMATIC",
