@@ -138,5 +138,6 @@ def _disagreement_table(common: CommonImages, at: Any) -> pd.DataFrame:
         table[_("{model}: predicted class", model=name)] = [
             with_tie(model.classes[model.predicted[i]], _tied(model, i)) for i in at
         ]
-        table[_("{model}: score", model=name)] = model.scores[at].max(axis=1)
+        # Where a threshold decides, that of the predicted class may be the lower one.
+        table[_("{model}: score", model=name)] = model.scores[at, model.predicted[at]]
     return table

@@ -220,7 +220,7 @@ def _tile(row: Any, thumbnail: bytes | str) -> None:
         alt = _(
             "Image with true class {label}, predicted class {prediction}",
             label=row.label,
-            prediction=row.choice,
+            prediction=with_tie(row.choice, row.tied),
         )
         st.image(thumbnail, width=SIDE, alt=alt)
     right = row.label == row.choice
