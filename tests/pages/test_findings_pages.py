@@ -22,6 +22,7 @@ from medmodel.runs.multi_label.findings_table import (
     write_findings,
 )
 from medmodel.runs.run import Run
+from pages._shared.common import run_cache
 from pages._shared.multi_label.diagnosis_view import decisions_of, worth_sentence
 from pages._shared.prediction import prediction_cache
 from tests.conftest import draw_class_folders
@@ -157,6 +158,12 @@ def write_findings_of(run: Run, rows: Callable[[pd.DataFrame], pd.Series]) -> No
     answers = [truth_and_score(table, name) for name in FINDINGS]
     truth, scores = (np.stack(each, axis=1) for each in zip(*answers, strict=True))
     write_findings(run, list(FINDINGS), table, (truth, scores))
+
+
+def test_what_is_cached_changes_with_the_answers(run: Run) -> None:
+    before = run_cache.version(run)
+    write_findings_of(run, lambda t: t["split"] != "test")
+    assert 0 < before < run_cache.version(run)
 
 
 def test_there_is_no_table_of_one_class(run: Run) -> None:

@@ -34,10 +34,10 @@ _Version = tuple[int, int]
 
 def version(run: Run) -> int:
     """Changes whenever the run's predictions do; 0 while there are none."""
-    path = run.predictions_path
-    if not path.exists():
-        path = run.segmentation_path
-    return path.stat().st_mtime_ns if path.exists() else 0
+    for path in (run.predictions_path, run.segmentation_path, run.findings_path):
+        if path.exists():
+            return path.stat().st_mtime_ns
+    return 0
 
 
 def predictions(run: Run) -> pd.DataFrame:

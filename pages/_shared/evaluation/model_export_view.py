@@ -95,6 +95,11 @@ def _show_format(run: Run, entry: ExportFormat, state: TaskState) -> None:
     if not report.faithful:
         st.warning(
             _(
+                "Rounding to 8 bits changes this model's predicted findings too often. "
+                "Prefer a format without it."
+            )
+            if run.config.multi_label
+            else _(
                 "Rounding to 8 bits changes this model's predicted class too often. "
                 "Prefer a format without it."
             ),
