@@ -1,6 +1,7 @@
 """Recipe "Instant": a softmax head on the features of a frozen network.
 
-That network is EfficientNet-Lite0, or an encoder of the weights folder.
+That network is EfficientNet-Lite0, the same with EfficientNet-Lite2 beside it, or an
+encoder of the weights folder.
 
 While features are still being computed the head already learns from those that are
 there; that is the first epoch. Each later epoch is one pass over all features.
