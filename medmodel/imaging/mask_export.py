@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from medmodel.core import sandbox
 from medmodel.core.samples import AXES
 from medmodel.imaging import untrusted
 from medmodel.imaging.decoded_image import DecodeOptions
@@ -92,6 +93,7 @@ def dicom_segmentation(
         _SEG,
         source,
         name,
+        sandbox.SECONDS,  # the first one loads the library
         mask=packed(mask),
         names=[[value, label] for value, label in names.items()],
         options=options._asdict(),

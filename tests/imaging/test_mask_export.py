@@ -13,8 +13,9 @@ import pytest
 from highdicom.seg import Segmentation, segread
 from PIL import Image
 
+from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
-from medmodel.imaging import mask_export
+from medmodel.imaging import mask_export, untrusted
 from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.dicom import segmentation
 from medmodel.imaging.mask_values import read
@@ -234,6 +235,21 @@ def test_a_source_without_file_meta_information() -> None:
     dataset = pydicom.dcmread(io.BytesIO(source()))
     pydicom.dcmwrite(bare, pydicom.Dataset(dataset), implicit_vr=True)
     assert segread(io.BytesIO(written(bare.getvalue()))).pixel_array.any()
+
+
+def test_a_dicom_file_has_time_to_load_the_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds: list[int] = []
+
+    def ask(_function: str, *given: Any, **_arguments: Any) -> dict[str, bytes]:
+        seconds.extend(given[2:])
+        return {"file": b""}
+
+    monkeypatch.setattr(untrusted, "ask", ask)
+    names, options = dict(NAMES), DecodeOptions()
+    mask_export.dicom_segmentation(MASK, names, b"", "a.dcm", options, ["unet", "1"])
+    assert seconds == [sandbox.SECONDS]
 
 
 def test_a_damaged_segmentation_is_said() -> None:

@@ -125,25 +125,52 @@ def _outlined_image(
 ) -> OutlinedImage:
     across, down = _pixel(answer.case, answer.classes.shape)
     known = across.in_mm and across.length is not None and down.length is not None
-    scale = PixelSize(down.length or 1.0, across.length or 1.0)
-    area = answer.area(place)
-    diameters = [
-        (
-            region.diameters(PixelSize(1.0, 1.0))[0],
-            region.diameters(scale)[0] if known else np.nan,
-        )
-        for region in mask_regions(area, MOST_LESIONS)
-    ]
+    scale = PixelSize(down.length or 1.0, across.length or 1.0) if known else None
+    pixels, regions, diameters = _regions(answer, place, scale)
     return OutlinedImage(
         day,
         answer.case.name,
         is_unlike_training(answer),
-        int(np.count_nonzero(area)),
-        region_count(area),
-        np.array(diameters).reshape(-1, 2),
-        scale.row * scale.column if known else None,
+        pixels,
+        regions,
+        diameters,
+        scale.row * scale.column if scale else None,
         size,
     )
+
+
+def _regions(
+    answer: Outlined, place: int, scale: PixelSize | None
+) -> tuple[int, int, NDArray[np.float64]]:
+    """Pixels, regions and diameters as of an `OutlinedImage`.
+
+    Kept: of a large image they take half a second each time a slider moves.
+    """
+    cache: dict[object, tuple[int, int, NDArray[np.float64]]] = (
+        st.session_state.setdefault("time-line-regions", {})
+    )
+    key = _key(answer, place)
+    if key not in cache:
+        area = answer.area(place)
+        diameters = [
+            (
+                region.diameters(PixelSize(1.0, 1.0))[0],
+                region.diameters(scale)[0] if scale else np.nan,
+            )
+            for region in mask_regions(area, MOST_LESIONS)
+        ]
+        cache[key] = (
+            int(np.count_nonzero(area)),
+            region_count(area),
+            np.array(diameters).reshape(-1, 2),
+        )
+    return cache[key]
+
+
+def _key(answer: Outlined, place: int) -> tuple[object, ...]:
+    """What tells a class of an answer from others of this session."""
+    changed = answer.run.model_path.stat().st_mtime_ns
+    return answer.run.id, changed, answer.case.key, place
 
 
 def _pixel(case: Case, shape: tuple[int, ...]) -> tuple[Measured, Measured]:
@@ -246,8 +273,7 @@ def _show_images(
 
 def _drawn(answer: Outlined, place: int, plainly: bool) -> bytes:
     cache: dict[object, bytes] = st.session_state.setdefault("time-line-drawn", {})
-    changed = answer.run.model_path.stat().st_mtime_ns
-    key = (answer.run.id, changed, answer.case.key, place, plainly)
+    key = (*_key(answer, place), plainly)
     if key not in cache:
         colours = contour_colours(answer.names[1:])
         area = answer.area(place) & (not plainly)
