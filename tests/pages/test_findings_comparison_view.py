@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from medmodel.runs import tables
+from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run
 from tests.conftest import draw_class_folders
 from tests.findings_folder import FINDINGS, draw_findings_folder
-from tests.findings_run import write_findings_run
+from tests.findings_run import write_findings_folds, write_findings_run
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, said
 
@@ -43,6 +45,22 @@ def test_mean_and_each_finding_are_compared(runs: list[Run]) -> None:
     app = opened(*runs)
     assert not app.error and len(app.dataframe[1].value) == 6
     assert "corrected for all 6 tests (Holm)" in said(app)
+
+
+def test_copies_are_said_and_no_table_with_them_is_promised(runs: list[Run]) -> None:
+    split = tables.read_split(runs[0])
+    tested = split.loc[split["split"] == "test", "path"]
+    write_near_copies(runs[0], set(tested[:6]))
+    app = opened(*runs[:2])
+    [warning] = app.warning
+    assert "good 6" in warning.value and "left out" in warning.value
+    assert "table of every metric" not in warning.value
+
+
+def test_folds_of_one_cross_validation_are_one_model(tmp_path: Path) -> None:
+    folder = draw_findings_folder(tmp_path / "data" / "folds", images=96)
+    app = opened(*write_findings_folds(folder))
+    assert not app.error and "stand for one model" in app.info[0].value
 
 
 def test_other_kinds_are_not_offered_and_not_compared(

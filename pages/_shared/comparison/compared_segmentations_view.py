@@ -24,6 +24,7 @@ from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison.comparison_view import (
+    are_one_model,
     show_copies,
     show_settings,
     signed,
@@ -45,6 +46,8 @@ def show_compared_segmentations(
     """
     names = run_table.distinct_names(entries, short=True)
     models = cross_validation.compared_models(entries, all_entries)
+    if are_one_model(models):
+        return
     runs = {name: of_model[0] for name, of_model in models.items()}
     with errors_shown():
         common = _common(runs)

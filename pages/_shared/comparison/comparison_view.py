@@ -56,14 +56,7 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
     """
     names = run_table.distinct_names(entries, short=True)
     models = cross_validation.compared_models(entries, all_entries)
-    if len(models) < 2:
-        st.info(
-            _(
-                "These are folds of one cross-validation: they have no test image in "
-                "common, and stand for one model. Tick another run, or a fold of "
-                "another cross-validation."
-            )
-        )
+    if are_one_model(models):
         return
     runs = {name: runs[0] for name, runs in models.items()}
     chosen = comparison_cache.chosen(models)
@@ -79,7 +72,7 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
         )
         _show_sample_size(common, models)
         explain_folds(models)
-        show_copies(models)
+        show_copies(models, in_table=True)
         _show_all_metrics(models, chosen, copied)
         show_disagreements(models, chosen)
         show_curves(runs, chosen)
@@ -89,6 +82,20 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
         show_epochs(trained)
     show_settings(entries, names)
     pick_format()
+
+
+def are_one_model(models: comparison_cache.Models) -> bool:
+    """Whether all that was chosen are folds of one model, which is said then."""
+    if len(models) > 1:
+        return False
+    st.info(
+        _(
+            "These are folds of one cross-validation: they have no test image in "
+            "common, and stand for one model. Tick another run, or a fold of "
+            "another cross-validation."
+        )
+    )
+    return True
 
 
 def _show_sample_size(common: CommonImages, models: comparison_cache.Models) -> None:
@@ -125,27 +132,33 @@ def _too_few_to_train(models: comparison_cache.Models) -> list[str]:
     ]
 
 
-def show_copies(models: comparison_cache.Models) -> None:
-    """How many test images are copies, which are left out."""
+def show_copies(models: comparison_cache.Models, in_table: bool = False) -> None:
+    """How many test images are copies, which are left out.
+
+    Args:
+        models: What is compared.
+        in_table: Whether a table below has the numbers with them too.
+    """
     copied = {
         name: sum(len(run_cache.copies(run).paths) for run in runs)
         for name, runs in models.items()
     }
     counts = [f"{name} {count:,}" for name, count in copied.items() if count]
     if counts:
-        st.warning(
-            plain(
-                _(
-                    "Test images that are copies of a model's training or validation "
-                    "images, or in an external test of any image of the model's own "
-                    "data set: {models}. They are left out, unless a model was tested "
-                    "on nothing else; the table of every metric shows the numbers with "
-                    "them too.",
-                    models=", ".join(counts),
-                )
-            ),
-            icon=":material/warning:",
-        )
+        sentences = [
+            _(
+                "Test images that are copies of a model's training or validation "
+                "images, or in an external test of any image of the model's own data "
+                "set: {models}. They are left out, unless a model was tested on "
+                "nothing else.",
+                models=", ".join(counts),
+            )
+        ]
+        if in_table:
+            sentences.append(
+                _("The table of every metric shows the numbers with them too.")
+            )
+        st.warning(plain(join_sentences(sentences)), icon=":material/warning:")
     remembered = [
         name
         for name, runs in models.items()

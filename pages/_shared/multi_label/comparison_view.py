@@ -31,6 +31,7 @@ from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison.comparison_view import (
+    are_one_model,
     explain_folds,
     show_copies,
     show_settings,
@@ -55,6 +56,8 @@ def show_compared_findings(
     """
     names = run_table.distinct_names(entries, short=True)
     models = cross_validation.compared_models(entries, all_entries)
+    if are_one_model(models):
+        return
     runs = {name: of_model[0] for name, of_model in models.items()}
     with errors_shown():
         compared = chosen(models)
