@@ -43,6 +43,9 @@ def test_the_last_change_in_words() -> None:
     area, diameter = view.outline_sentences("nodule", near, "px")
     assert area == "nodule: outlined area 0.00 to 5.00 px² in 60 days."
     assert diameter.endswith("(+5 %), a change within the error of measuring.")
+    next_day = outline_visits([DAYS[0], date(2024, 1, 2)], [4, 5], [[20.0], [21.0]])
+    (area, _diameter) = view.outline_sentences("nodule", next_day, "px")
+    assert area == "nodule: outlined area 4.00 to 5.00 px² (+25 %) in 1 day."
     assert "Fewer than two" in view.outline_sentences("nodule", near[:1], "px")[0]
 
 

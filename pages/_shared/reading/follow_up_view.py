@@ -17,7 +17,7 @@ from medmodel.evaluation.clinical.recist import (
     Visit,
     assess,
 )
-from medmodel.language import _, format_date
+from medmodel.language import _, format_date, ngettext
 from medmodel.reports.follow_up_figure import follow_up_figure
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_text
@@ -237,6 +237,11 @@ def doubling_words(days: float | None) -> str:
     if days is None:
         return "–"
     return f"{days:.0f}" if days > 0 else _("halves in {days:.0f}", days=-days)
+
+
+def span_words(first: date, last: date) -> str:
+    """How many days lie between two dates."""
+    return ngettext("{count:,} day", "{count:,} days", (last - first).days)
 
 
 def _number(value: float | None, form: str) -> str:

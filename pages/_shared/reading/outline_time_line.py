@@ -37,7 +37,7 @@ from pages._shared.prediction.measurement_words import number
 from pages._shared.prediction.ood_view import is_unlike_training
 from pages._shared.prediction.segmentation_answer import Outlined, outlined
 from pages._shared.prediction.segmentation_view import dice_sentence
-from pages._shared.reading.follow_up_view import doubling_words, percent
+from pages._shared.reading.follow_up_view import doubling_words, percent, span_words
 from pages._shared.reading.outline_targets import show_targets
 
 _SIDE = 240
@@ -215,18 +215,16 @@ def outline_sentences(
     values: dict[str, Any] = {
         "name": name,
         "unit": unit,
-        "days": (last.day - first.day).days,
+        "span": span_words(first.day, last.day),
         "first": number(first.area),
         "last": number(last.area),
     }
     if last.area_change is None:
-        text = _(
-            "{name}: outlined area {first} to {last} {unit}² in {days} days.", **values
-        )
+        text = _("{name}: outlined area {first} to {last} {unit}² in {span}.", **values)
     else:
         text = _(
             "{name}: outlined area {first} to {last} {unit}² ({change:+.0f} %) in "
-            "{days} days.",
+            "{span}.",
             change=100 * last.area_change,
             **values,
         )

@@ -44,7 +44,7 @@ from pages._shared.prediction.ood_view import is_unlike_training
 from pages._shared.prediction.prediction_cache import Answer, ask
 from pages._shared.prediction.prediction_view import show_original
 from pages._shared.prediction.uploaded_files import uploaded_files
-from pages._shared.reading.follow_up_view import doubling_words
+from pages._shared.reading.follow_up_view import doubling_words, span_words
 from pages._shared.reading.kept_values import keep_value
 from pages._shared.reading.outline_time_line import show_outline_time_line
 from pages._shared.reading.time_line_checks import provenance, show_checks
@@ -354,18 +354,18 @@ def time_line_sentences(
         first, last = readings[0], readings[-1]
         values = {
             "name": name,
-            "days": (familiar[-1].day - familiar[0].day).days,
+            "span": span_words(familiar[0].day, familiar[-1].day),
             "first": plots.per_cent(first.value),
             "last": plots.per_cent(last.value),
         }
         if is_within_error(first, last):
             text = _(
-                "{name}: {first} to {last} in {days} days, a change within the error "
+                "{name}: {first} to {last} in {span}, a change within the error "
                 "of measuring.",
                 **values,
             )
         else:
-            text = _("{name}: {first} to {last} in {days} days.", **values)
+            text = _("{name}: {first} to {last} in {span}.", **values)
         sentences.append(text)
     measured = [visit for visit in visits if visit.total is not None]
     if len(measured) > 1:
@@ -381,16 +381,16 @@ def _size_sentence(measured: Sequence[Visit]) -> str:
         "first": first.total,
         "last": last.total,
         "change": 100 * last.change,
-        "days": (last.day - first.day).days,
+        "span": span_words(first.day, last.day),
     }
     if last.within_error:
         return _(
-            "Size: {first:.1f} to {last:.1f} mm ({change:+.0f} %) in {days} days, a "
+            "Size: {first:.1f} to {last:.1f} mm ({change:+.0f} %) in {span}, a "
             "change within the error of measuring.",
             **values,
         )
     return _(
-        "Size: {first:.1f} to {last:.1f} mm ({change:+.0f} %) in {days} days.", **values
+        "Size: {first:.1f} to {last:.1f} mm ({change:+.0f} %) in {span}.", **values
     )
 
 
