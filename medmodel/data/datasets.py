@@ -277,7 +277,8 @@ def _too_few_classes(index: Index) -> str:
     if index.multi_label:
         text = _(
             "The table of {name} names fewer than two findings of images that can be "
-            "read: a data set of several findings needs two at least.",
+            "read: a data set of several findings needs two at least. A single column "
+            "of yes and no says two classes: choose it as the column of the class.",
             name=index.folder.name,
         )
     elif classes:

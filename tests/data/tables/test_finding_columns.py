@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.errors import DataError
 from medmodel.data import datasets, layout, layout_preview, splits
 from medmodel.data.layouts.layout_choice import (
     AmbiguousLayoutError,
@@ -213,3 +214,15 @@ def test_report_counts_findings_and_combinations(beside: Path) -> None:
 )
 def test_is_finding_column(values: list[str], expected: bool) -> None:
     assert is_finding_column(values) is expected
+
+
+def test_a_single_column_of_yes_and_no_says_two_classes(beside: Path) -> None:
+    table(beside, "nodule", *"110010")
+    alone = TableReading("file", findings=("nodule",))
+    save_choice(beside, LayoutChoice(tables={"labels.csv": alone}))
+    with pytest.raises(DataError, match="choose it as the column of the class"):
+        datasets.index_dataset(beside)
+    of_class = TableReading("file", "nodule")
+    save_choice(beside, LayoutChoice(tables={"labels.csv": of_class}))
+    index = datasets.index_dataset(beside)
+    assert index.classes == ["0", "1"] and not index.multi_label
