@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from medmodel.cli.output import moment, say, say_table
+from medmodel.core import audit
 from medmodel.core.errors import DataError, RunError, os_reason
 from medmodel.language import _, translate
 from medmodel.language.quantities import ago
@@ -127,6 +128,8 @@ def write_table(
     check_done(batch)
     rows = results.described(batch, jobs.model_of(batch))
     _write(table.exported(rows), output)
+    ending = output.suffix[1:].casefold()
+    audit.record("export", batch=batch.id, what=f"batch {ending}")
     values = {
         "batch": batch.id,
         "output": str(output),
@@ -144,7 +147,7 @@ def _write_masks(batch: Run, rows: pd.DataFrame, folder: Path, anyway: bool) -> 
     from medmodel.batch import masks
 
     try:
-        return masks.write_files(batch.folder, masks.taken(rows, anyway), folder)
+        count = masks.write_files(batch.folder, masks.taken(rows, anyway), folder)
     except OSError as error:
         raise DataError(
             _(
@@ -153,6 +156,8 @@ def _write_masks(batch: Run, rows: pd.DataFrame, folder: Path, anyway: bool) -> 
                 reason=os_reason(error),
             )
         ) from error
+    audit.record("export", batch=batch.id, what="batch masks")
+    return count
 
 
 def say_table_written(values: dict[str, Any]) -> None:

@@ -236,6 +236,8 @@ def test_outlines_and_masks_of_a_segmentation(
     folder.mkdir()
     said = invoke("watch", batch.id, "--output", output, "--masks", folder).stdout
     assert "With an outline: 2; masks written: 3." in said
+    noted = (batch.folder.parent.parent / "audit.jsonl").read_text()
+    assert noted.count('"batch csv"') == noted.count('"batch masks"') == 1
     assert len(list((folder / "images").iterdir())) == 3
     with output.open(encoding="utf-8-sig", newline="") as file:
         assert [row["outlined"] for row in csv.DictReader(file)] == [

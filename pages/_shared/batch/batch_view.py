@@ -148,7 +148,7 @@ def _without_model(batch: Run) -> str:
     if batch.config.segments:
         return _(
             "The model of this batch was deleted: its contours are not drawn on the "
-            "images. The table and the masks are whole."
+            "images. The table and the masks stay as they are."
         )
     if batch.config.multi_label:
         return _(
