@@ -89,7 +89,7 @@ def test_a_reading_that_fails_can_be_changed(tmp_path: Path) -> None:
 def test_a_table_of_unknown_columns(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "data" / "set", ("a", "b"))
     images = sorted(folder.rglob("*.png"))
-    lines = ["wer;was;wie;wann"]
+    lines = ["wer;was;wie;wann_es"]
     for number, image in enumerate(images):
         image.rename(folder / f"{number}.png")
         lines.append(f"p{number};{number}.png;{'xy'[number % 2]};{number // 12}")
@@ -98,15 +98,21 @@ def test_a_table_of_unknown_columns(tmp_path: Path) -> None:
     assert "liste" in page.warning[0].value
     assert field(page, "Column of the file").value == "was"
     assert "•••" in page.dataframe[0].value["wer"].tolist()
+    # The options of a select box are no Markdown.
+    assert "wann_es" in field(page, "Column of the split").options
     field(page, "Column of the class").set_value("wie")
-    field(page, "Column of the split").set_value("wann").run()
+    field(page, "Column of the split").set_value("wann_es").run()
     page.selectbox[-2].set_value("train")
     page.selectbox[-1].set_value("test").run()
     press(page, "Read it so")
     words = sorted({str(number // 12) for number in range(len(images))})
     assert load_choice(folder).tables == {
         "liste.csv": TableReading(
-            "was", "wie", "", "wann", dict(zip(words, ("train", "test"), strict=True))
+            "was",
+            "wie",
+            "",
+            "wann_es",
+            dict(zip(words, ("train", "test"), strict=True)),
         )
     }
     wait_for_check(folder)

@@ -293,12 +293,10 @@ def _ask_encoding(folder: Path, table: TablePreview) -> TablePreview:
         _("Encoding of its text"),
         names,
         index=names.index(table.encoding) if table.encoding in names else 0,
-        format_func=lambda name: plain(
-            _(
-                "{encoding}: {words}",
-                encoding=_(ENCODINGS[name]),
-                words=listed(table.encodings[name][:_WORDS]),
-            )
+        format_func=lambda name: _(
+            "{encoding}: {words}",
+            encoding=_(ENCODINGS[name]),
+            words=listed(table.encodings[name][:_WORDS]),
         ),
         help=_(
             "The file does not say how its letters are written. Choose the line whose "
@@ -337,7 +335,7 @@ def _ask_table(
                 title,
                 names,
                 index=names.index(getattr(reading, kind)),
-                format_func=lambda name: plain(name) if name else _(_NONE),
+                format_func=lambda name: name or _(_NONE),
                 key=f"{kind} of {table.path}",
             )
     findings, separator = _ask_findings(table, chosen["label"])
@@ -386,7 +384,6 @@ def _ask_findings(table: TablePreview, label: str) -> tuple[tuple[str, ...], str
             _("Columns of findings (yes or no)"),
             names,
             default=[name for name in reading.findings if name in names],
-            format_func=plain,
             help=_(
                 "An image may have several findings, or none. A row in which a "
                 "finding is neither yes nor no is left out; where a column holds no "

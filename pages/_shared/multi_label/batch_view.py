@@ -82,7 +82,7 @@ def choose_by_finding(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
     name = of_finding.selectbox(
         _("Predicted finding"),
         ["", *flagged],
-        format_func=lambda name: plain(name) if name else _("Any or none"),
+        format_func=lambda name: name or _("Any or none"),
         key=f"batch-class-{batch.id}",
     )
     images = table.ordered(rows, order)

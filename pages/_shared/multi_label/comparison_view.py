@@ -210,7 +210,6 @@ def _show_curves(common: CommonFindings) -> None:
     name = st.selectbox(
         _("Image finding"),
         common.findings,
-        format_func=plain,
         key="evaluated-finding",
         persist_state="session",
         width=320,

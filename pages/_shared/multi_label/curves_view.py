@@ -39,7 +39,6 @@ def pick_finding(findings: RunFindings) -> FindingResult:
     name = st.selectbox(
         _("Image finding"),
         list(results),
-        format_func=plain,
         key="evaluated-finding",
         persist_state="session",
     )

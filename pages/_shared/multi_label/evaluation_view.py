@@ -217,9 +217,7 @@ def _show_images(run: Run, findings: RunFindings) -> None:
     if not decided:
         st.caption(_("No finding has a threshold: validation images tell none."))
         return
-    name = st.selectbox(
-        _("Image finding"), list(decided), format_func=plain, key="finding"
-    )
+    name = st.selectbox(_("Image finding"), list(decided), key="finding")
     kind = st.segmented_control(
         _("Images"),
         list(KINDS),
