@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,9 +131,16 @@ def test_a_row_on_pytorch_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) ->
         pytorch()
 
 
+@pytest.fixture
+def torch() -> Any:
+    """PyTorch, of which the product needs nothing."""
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("needs torch, see tests/requirements-benchmark.txt")
+    return importlib.import_module("torch")
+
+
 @pytest.mark.parametrize("size", [28, 45])
-def test_pytorchs_features_are_ours(size: int) -> None:
-    torch = pytest.importorskip("torch", reason="the rows on PyTorch need it")
+def test_pytorchs_features_are_ours(torch: Any, size: int) -> None:
     from medmodel.benchmark.pytorch.networks import InstantFeatures
     from medmodel.core.preprocessing import Preprocessing
     from medmodel.networks.instant_onnx import instant_features
@@ -144,8 +153,8 @@ def test_pytorchs_features_are_ours(size: int) -> None:
     np.testing.assert_allclose(theirs, ours, atol=1e-3)
 
 
+@pytest.mark.usefixtures("torch")
 def test_pytorchs_compact_network_has_as_many_weights() -> None:
-    pytest.importorskip("torch", reason="the rows on PyTorch need it")
     from medmodel.benchmark.pytorch.networks import CompactResNet
     from medmodel.core.preprocessing import Preprocessing
     from medmodel.networks.models import build_model

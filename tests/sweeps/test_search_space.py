@@ -63,7 +63,7 @@ def test_encoders_bring_their_own_size_and_colour(
     assert compared.compares_encoders and not recipes_sweep(BASE).compares_encoders
     usual, both, own = (trial_config(compared, {"model": name}) for name in names)
     assert (usual.size, own.size, own.encoder, own.seed) == (128, 0, "own", 7)
-    assert both == replace(usual, model=names[1])
+    assert both == replace(usual, model=str(names[1]))
     sized = replace(compared, space={**compared.space, "size": Dimension((64, 96))})
     with pytest.raises(ConfigError, match="own input size"):
         sized.check()
