@@ -20,17 +20,15 @@ from medmodel.core.errors import ClusterError
 from medmodel.runs import queue, tables
 from medmodel.runs.status import RunStatus
 
-needs_ray = pytest.mark.skipif(
-    not has_ray(),
-    reason="needs Ray: pip install -r medmodel/cluster/requirements.txt, or a Python "
-    "that has it in MEDMODEL_RAY_PYTHON",
-)
 
-
-@needs_ray
 def test_a_run_goes_on_where_its_node_was_lost_and_stops_when_asked(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not has_ray():
+        pytest.skip(
+            "needs Ray: pip install -r medmodel/cluster/requirements.txt, or a Python "
+            "that has it in MEDMODEL_RAY_PYTHON"
+        )
     workspace.mkdir()
     monkeypatch.setattr(rows, "LONGEST_SECONDS", 300.0)  # of each wait
     with local_cluster() as ray, sending() as dispatcher:
