@@ -58,6 +58,31 @@ def press(page: Page, what: Locator) -> None:
     what.click()
 
 
+@contextlib.contextmanager
+def one_run(page: Page) -> Iterator[None]:
+    """Waits for the end of the script's run that the block begins.
+
+    For runs that draw nothing new: what they replace unseen, such as a file that is
+    made when it is asked for, is not there any more when it is pressed too early.
+    """
+    at_rest(page)
+    page.evaluate(
+        """() => {
+            const app = document.querySelector("[data-test-script-state]");
+            window.runEnded = new Promise(resolve => {
+                const look = () =>
+                    app.dataset.testScriptState === "notRunning" && resolve();
+                new MutationObserver(look).observe(
+                    app, {attributes: true, attributeFilter: ["data-test-script-state"]}
+                );
+            });
+        }"""
+    )
+    yield
+    page.evaluate("() => window.runEnded")
+    at_rest(page)
+
+
 def press_chart(page: Page, number: int, across: float, down: float) -> None:
     """Clicks into a chart once it is at rest and listens.
 

@@ -13,7 +13,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from pydicom import dcmread
 
 from medmodel.runs.run import Run
-from tests.browser.conftest import WAIT, AppServer, at_rest, choose, press
+from tests.browser.conftest import WAIT, AppServer, at_rest, choose, one_run, press
 from tests.conftest import draw_class_folders
 from tests.dicom_files import dicom_bytes, dicom_dataset
 from tests.tiny_run import make_tiny_run
@@ -168,8 +168,8 @@ def test_a_report_of_a_dicom_file_is_downloaded_and_opens(
     press(page, page.get_by_text("Write a report"))
     text = page.get_by_label("Your text")
     text.fill("Nothing to see.")
-    page.keyboard.press("Control+Enter")
-    at_rest(page)
+    with one_run(page):
+        page.keyboard.press("Control+Enter")
     files: dict[str, bytes] = {}
     for name in ("PDF", "HTML", "DICOM SR", "DICOM PDF"):
         with page.expect_download() as download:
