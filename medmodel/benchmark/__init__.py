@@ -177,31 +177,31 @@ ROWS: dict[str, tuple[str, str]] = {
         "200 kills, full and read-only disks, clock jumps: what is lost or half done",
     ),
     "quality_pneumonia": (
-        "quality.pneumonia",
+        "quality.recipes.pneumonia",
         "Instant on PneumoniaMNIST: test AUC, accuracy, time",
     ),
     "segment": (
-        "quality.segment",
+        "quality.recipes.segment",
         "Segmentation on drawn nodules: mean Dice of test images, training time",
     ),
     "quality_best_pneumonia": (
-        "quality_best.pneumonia",
+        "quality.best.pneumonia",
         "Best in 10 minutes on PneumoniaMNIST: median test AUC, accuracy of 3 seeds",
     ),
     "quality_best_chest": (
-        "quality_best.chest",
+        "quality.best.chest",
         "the same on chest X-rays: test AUC",
     ),
     "quality_best_blood": (
-        "quality_best.blood",
+        "quality.best.blood",
         "the same on blood cells: test accuracy",
     ),
     "quality_table": (
-        "quality_table.table",
+        "quality.table.table",
         "test accuracy of four recipes on three public sets, beside published ones",
     ),
-    "quality_blood": ("quality.blood", "Instant on blood cells: test accuracy"),
-    "quality_chest": ("quality.chest", "Instant on chest X-rays: test AUC"),
+    "quality_blood": ("quality.recipes.blood", "Instant on blood cells: test accuracy"),
+    "quality_chest": ("quality.recipes.chest", "Instant on chest X-rays: test AUC"),
     "refit": (
         "refit.refit",
         "time to refit Instant with corrected labels, at the chest X-rays' size",

@@ -122,7 +122,7 @@ def _values(
     pairs: list[PairedDifference],
 ) -> dict[str, Any]:
     """The comparison as JSON has it."""
-    from medmodel.cli.answers.numbers import estimate_values, metric_values
+    from medmodel.cli.answers.numbers import difference_values, metric_values
 
     return {
         "images": len(common.paths),
@@ -135,20 +135,7 @@ def _values(
             }
             for name in models
         ],
-        "differences": [
-            {
-                "metric": pair.metric,
-                "first": pair.first,
-                "second": pair.second,
-                "difference": estimate_values(pair.estimate),
-                "p": pair.p,
-                "test": pair.test,
-                "better": pair.better or None,
-                "images_needed": pair.needed,
-                "sentence": str(pair),
-            }
-            for pair in pairs
-        ],
+        "differences": [difference_values(pair) for pair in pairs],
     }
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from medmodel.cli.answers.numbers import estimate_values
+from medmodel.cli.answers.numbers import difference_values, estimate_values
 from medmodel.cli.output import say, say_table
 from medmodel.language import _
 
 if TYPE_CHECKING:
-    from medmodel.evaluation.comparison import PairedDifference
     from medmodel.evaluation.cross_validation import Models
     from medmodel.evaluation.multi_label.comparison import CommonFindings
 
@@ -38,27 +37,16 @@ def comparison_values(models: Models, common: CommonFindings) -> dict[str, Any]:
             for name, runs in models.items()
         ],
         "differences": [
-            *({"finding": None, **_values(pair)} for pair in compare_means(common)),
             *(
-                {"finding": finding, **_values(pair)}
+                {"finding": None, **difference_values(pair)}
+                for pair in compare_means(common)
+            ),
+            *(
+                {"finding": finding, **difference_values(pair)}
                 for finding, pairs in compare_findings(common).items()
                 for pair in pairs
             ),
         ],
-    }
-
-
-def _values(pair: PairedDifference) -> dict[str, Any]:
-    return {
-        "metric": pair.metric,
-        "first": pair.first,
-        "second": pair.second,
-        "difference": estimate_values(pair.estimate),
-        "p": pair.p,
-        "test": pair.test,
-        "better": pair.better or None,
-        "images_needed": pair.needed,
-        "sentence": str(pair),
     }
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import METRICS
 from medmodel.language import _
+
+if TYPE_CHECKING:
+    from medmodel.evaluation.comparison import PairedDifference
 
 
 def estimate_values(estimate: Estimate) -> dict[str, Any]:
@@ -19,6 +22,21 @@ def estimate_values(estimate: Estimate) -> dict[str, Any]:
 def metric_values(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
     """Key of each metric -> its estimate."""
     return {key: estimate_values(estimate) for key, estimate in metrics.items()}
+
+
+def difference_values(pair: PairedDifference) -> dict[str, Any]:
+    """A paired difference of two models as JSON has it."""
+    return {
+        "metric": pair.metric,
+        "first": pair.first,
+        "second": pair.second,
+        "difference": estimate_values(pair.estimate),
+        "p": pair.p,
+        "test": pair.test,
+        "better": pair.better or None,
+        "images_needed": pair.needed,
+        "sentence": str(pair),
+    }
 
 
 def metric_row(key: str, estimate: Estimate, whole: bool = True) -> list[str]:

@@ -194,29 +194,40 @@ def _pooled(
 
 
 def _metrics_table(pooled: dict, each: Sequence[dict[str, float]]) -> pd.DataFrame:
-    spreads = {}
-    for key in METRICS:
-        values = [metrics[key] for metrics in each if key in metrics]
-        spreads[key] = cross_validation.summarize(values) if values else None
     return pd.DataFrame(
         {
             _("Metric"): [_(metric.title) for metric in METRICS.values()],
             _("All images, out of fold (95 % interval)"): [
                 str(pooled[k]) for k in METRICS
             ],
-            _("Mean of the folds"): [
-                f"{s.mean:.3f}" if s else "–" for s in spreads.values()
-            ],
-            _("Standard deviation"): [
-                f"{s.deviation:.3f}" if s and s.count > 1 else "–"
-                for s in spreads.values()
-            ],
-            _("Lowest to highest"): [
-                _("{low:.3f} to {high:.3f}", low=s.low, high=s.high) if s else "–"
-                for s in spreads.values()
-            ],
+            **spread_columns(each, [*METRICS]),
         }
     )
+
+
+def spread_columns(
+    each: Sequence[dict[str, float]], keys: Sequence[str]
+) -> dict[str, list[str]]:
+    """How a cross-validation's folds differ, as columns of a table.
+
+    Args:
+        each: Values of each fold by their keys; a fold may lack some.
+        keys: One for each line of the table.
+    """
+    spreads = []
+    for key in keys:
+        values = [of_fold[key] for of_fold in each if key in of_fold]
+        spreads.append(cross_validation.summarize(values) if values else None)
+    return {
+        _("Mean of the folds"): [f"{s.mean:.3f}" if s else "–" for s in spreads],
+        _("Standard deviation"): [
+            f"{s.deviation:.3f}" if s and s.count > 1 else "–" for s in spreads
+        ],
+        _("Lowest to highest"): [
+            _("{low:.3f} to {high:.3f}", low=s.low, high=s.high) if s else "–"
+            for s in spreads
+        ],
+    }
 
 
 def pooled_meaning(experiment: CrossValidation, pooled: Predictions) -> str:

@@ -21,9 +21,11 @@ from medmodel.reports.run_facts import (
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.glossary import meaning
+from pages._shared.common.legible import legible
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import folder_name
 from pages._shared.common.words import plain
+from pages._shared.evaluation.advice_view import VIEW
 
 _NAMED = 5
 
@@ -41,6 +43,29 @@ def evaluated(run: Run) -> Evaluation:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _shared_patients(folder: str, version: int) -> int | None:
     return shared_patients(Run(Path(folder)))
+
+
+def pick_part(parts: Sequence[str]) -> str:
+    """The part of an evaluation that is shown; kept in the address as ?view=.
+
+    Args:
+        parts: In English, as the address has them: a link holds in every language.
+    """
+    linked = st.query_params.get(VIEW)
+    st.session_state[VIEW] = linked if linked in parts else parts[0]
+    return st.segmented_control(
+        _("What to look at"),
+        parts,
+        format_func=legible(_),
+        required=True,
+        key=VIEW,
+        on_change=_keep_part,
+        label_visibility="collapsed",
+    )
+
+
+def _keep_part() -> None:
+    st.query_params[VIEW] = st.session_state[VIEW]
 
 
 def show_frame(run: Run, evaluation: Evaluation) -> None:

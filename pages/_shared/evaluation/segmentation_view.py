@@ -41,10 +41,10 @@ from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation import segmentation_cache
-from pages._shared.evaluation.advice_view import VIEW
 from pages._shared.evaluation.evaluation_view import (
     leakage_reservations,
     patient_overlap,
+    pick_part,
     show_tested_images,
 )
 from pages._shared.evaluation.export_view import show_documents
@@ -64,7 +64,7 @@ def show_segmentation(run: Run) -> None:
     evaluation = segmentation_cache.evaluation(run)
     _show_frame(run, evaluation)
     missing = show_missing_dataset(run.config.dataset)
-    view = _pick_view()
+    view = pick_part(_VIEWS)
     with errors_shown():
         if view == "Export":
             _show_take_away(run)
@@ -77,25 +77,6 @@ def show_segmentation(run: Run) -> None:
         _show_copies(run)
         if not missing:
             _show_worst(run, evaluation.rows[name])
-
-
-def _pick_view() -> str:
-    """The part that is shown; kept in the address as ?view=, in English."""
-    linked = st.query_params.get(VIEW)
-    st.session_state[VIEW] = linked if linked in _VIEWS else _VIEWS[0]
-    return st.segmented_control(
-        _("What to look at"),
-        _VIEWS,
-        format_func=legible(_),
-        required=True,
-        key=VIEW,
-        on_change=_take_view,
-        label_visibility="collapsed",
-    )
-
-
-def _take_view() -> None:
-    st.query_params[VIEW] = st.session_state[VIEW]
 
 
 def _show_take_away(run: Run) -> None:

@@ -33,6 +33,7 @@ from pages._shared.evaluation.cross_validation_view import (
     offer_folds,
     pooled_meaning,
     show_waiting,
+    spread_columns,
 )
 from pages._shared.multi_label.evaluation_cache import findings_version
 
@@ -118,26 +119,12 @@ def _left_out(areas: Areas, each: Sequence[dict[str, float]]) -> list[str]:
 
 
 def _areas_table(areas: Areas, each: Sequence[dict[str, float]]) -> pd.DataFrame:
-    spreads = {}
-    for name in areas:
-        values = [of_fold[name] for of_fold in each if name in of_fold]
-        spreads[name] = cross_validation.summarize(values) if values else None
     return pd.DataFrame(
         {
             _("Image finding"): [name or _("Mean AUC") for name in areas],
             _("AUC of all images, out of fold (95 % interval)"): [
                 str(area) for area in areas.values()
             ],
-            _("Mean of the folds"): [
-                f"{s.mean:.3f}" if s else "–" for s in spreads.values()
-            ],
-            _("Standard deviation"): [
-                f"{s.deviation:.3f}" if s and s.count > 1 else "–"
-                for s in spreads.values()
-            ],
-            _("Lowest to highest"): [
-                _("{low:.3f} to {high:.3f}", low=s.low, high=s.high) if s else "–"
-                for s in spreads.values()
-            ],
+            **spread_columns(each, [*areas]),
         }
     )
