@@ -21,10 +21,10 @@ import msgspec
 import numpy as np
 
 from medmodel.core.children import Child
-from medmodel.core.config import Augmentation
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import PredictionError, os_reason, value_or_problem
 from medmodel.core.messages import BrokenMessage, Command, Message, receive, send
+from medmodel.core.settings.augmentation import Augmentation
 from medmodel.evaluation.image_prediction import Prediction, Segmentation
 from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.ood.traits import ImageTraits

@@ -17,10 +17,11 @@ import psutil
 import pytest
 
 from medmodel import predictor
-from medmodel.core.config import Augmentation, TrainConfig
+from medmodel.core.config import TrainConfig
 from medmodel.core.errors import PredictionError, RunError
 from medmodel.core.messages import Message
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.augmentation import Augmentation
 from medmodel.predictor import FIRST_CHOICE, Predictor
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import ModelFacts

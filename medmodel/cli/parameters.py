@@ -11,9 +11,13 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from medmodel.core.config import ENCODER_PREFIX, FROZEN_MODELS, MODEL_NAMES
 from medmodel.core.environment import data_roots
 from medmodel.core.errors import DataError, MedModelError, RunError
+from medmodel.core.settings.network_names import (
+    ENCODER_PREFIX,
+    FROZEN_MODELS,
+    MODEL_NAMES,
+)
 from medmodel.language import _, translate
 from medmodel.runs.run import BATCHES, Run, RunStore
 

@@ -13,16 +13,11 @@ from medmodel.cli.list_runs import entry_values
 from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import FolderParameter, ModelParameter, RunParameter
 from medmodel.cli.watch import watch_all
-from medmodel.core.config import (
-    ENCODER_PREFIX,
-    ENSEMBLE,
-    IMPORTED,
-    RECIPES,
-    Augmentation,
-    TrainConfig,
-    config_for,
-)
+from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import DataError
+from medmodel.core.settings.augmentation import Augmentation
+from medmodel.core.settings.network_names import ENCODER_PREFIX
+from medmodel.core.settings.recipes import ENSEMBLE, IMPORTED, RECIPES
 from medmodel.data.layout import read_layout
 from medmodel.data.multi_label.settings import fitted_settings
 from medmodel.language import _

@@ -1,17 +1,25 @@
-"""Training settings: everything that defines one run, and the recipes."""
+"""Training settings: everything that defines one run, and what is wrong with it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from medmodel.core.enhancement_steps import step_problem
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Colour, Fit, Preprocessing, window_values
-from medmodel.language import N_, _
+from medmodel.core.settings.augmentation import Augmentation
+from medmodel.core.settings.enhancement_steps import step_problem
+from medmodel.core.settings.network_names import (
+    ENCODER_PREFIX,
+    FROZEN_MODELS,
+    MODEL_NAMES,
+    SEGMENTATION_MODELS,
+)
+from medmodel.core.settings.recipes import ENSEMBLE, RECIPES, recipe_title
+from medmodel.core.settings.setting_titles import SETTING_TITLES
+from medmodel.language import _
 
 Training = Literal["frozen", "fine_tune", "scratch"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
@@ -19,113 +27,7 @@ Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["cosine", "constant", "exponential"]
 Flips = Literal["none", "horizontal", "vertical", "both"]
 
-MODEL_NAMES: dict[str, str] = {
-    "efficientnet_lite0": N_("EfficientNet-Lite0, pretrained on ImageNet, offline"),
-    "compact_resnet": N_("Compact residual CNN, from scratch"),
-    "document_cnn": N_("Two-convolution CNN of the teaching document, from scratch"),
-    "resnet50v2": N_("ResNet50V2 (Keras)"),
-    "densenet121": N_("DenseNet121 (Keras)"),
-    "efficientnetv2b0": N_("EfficientNetV2B0 (Keras)"),
-    "convnext_tiny": N_("ConvNeXtTiny (Keras)"),
-    "mobilenetv2": N_("MobileNetV2 (Keras)"),
-}
-FROZEN_MODELS: dict[str, str] = {
-    "efficientnet_lite0_lite2": N_(
-        "EfficientNet-Lite0 and -Lite2 together, pretrained on ImageNet, offline"
-    ),
-}
-"""Networks of which only the last layer is trained, as of an encoder."""
-SEGMENTATION_MODELS: dict[str, str] = {
-    "unet_lite0": N_("U-Net on EfficientNet-Lite0, pretrained on ImageNet, offline"),
-    "compact_unet": N_("Compact U-Net, from scratch"),
-}
-"""Networks that give every pixel a class; the others give the whole image one."""
-SETTING_TITLES = {
-    "dataset": N_("Data set"),
-    "recipe": N_("Recipe"),
-    "model": N_("Network"),
-    "training": N_("Training"),
-    "weights": N_("Initial weights"),
-    "size": N_("Input size"),
-    "fit": N_("Fit to the input size"),
-    "colour": N_("Colour"),
-    "window": N_("Window of scans"),
-    "steps": N_("Enhancement steps"),
-    "epochs": N_("Epochs at most"),
-    "batch_size": N_("Batch size"),
-    "learning_rate": N_("Learning rate"),
-    "optimizer": N_("Optimizer"),
-    "schedule": N_("Learning-rate schedule"),
-    "label_smoothing": N_("Label smoothing"),
-    "clip_norm": N_("Gradient clipping"),
-    "balanced_sampling": N_("Class-balanced sampling"),
-    "mixup": N_("Mixup"),
-    "ema": N_("Weight averaging (EMA)"),
-    "test_time_flips": N_("Test-time augmentation"),
-    "tensorboard": N_("TensorBoard events"),
-    "augmentation.shift": N_("Augmentation: shift"),
-    "augmentation.rotation": N_("Augmentation: rotation"),
-    "augmentation.zoom": N_("Augmentation: zoom"),
-    "augmentation.brightness": N_("Augmentation: brightness"),
-    "augmentation.contrast": N_("Augmentation: contrast"),
-    "augmentation.flip_horizontal": N_("Augmentation: horizontal flip"),
-    "augmentation.flip_vertical": N_("Augmentation: vertical flip"),
-    "class_weights": N_("Class weights"),
-    "patience": N_("Early stopping"),
-    "precision": N_("Arithmetic precision"),
-    "seed": N_("Seed"),
-    "device": N_("Device"),
-    "val_fraction": N_("Validation fraction"),
-    "test_fraction": N_("Test fraction"),
-    "patient_pattern": N_("Patient ID pattern"),
-    "folds": N_("Folds of the cross-validation"),
-    "fold": N_("Tested fold"),
-    "multi_label": N_("Several findings on one image"),
-    "replicate": N_("Replicate"),
-}
-"""Field of `TrainConfig`, parts as `augmentation.shift` -> what it is called."""
 SMALLEST_SIZE, LARGEST_SIZE = 28, 512
-ENCODER_PREFIX = "encoder:"
-"""Before the name of an encoder of the weights folder, as a network."""
-IMPORTED = "imported"
-"""Stands for a recipe with models that were trained elsewhere."""
-ENSEMBLE = "ensemble"
-"""Stands for a recipe with models that are made of other runs' models."""
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes to training images; all zero means none.
-
-    Flips are off by default: in medical images left and right matter.
-
-    Args:
-        shift: Largest shift as a fraction of height and width, 0 to 0.5.
-        rotation: Largest rotation in degrees, 0 to 180.
-        zoom: Largest change of scale as a fraction, 0 to 0.5.
-        brightness: Largest change of brightness as a fraction of white, 0 to 0.5.
-        contrast: Largest change of contrast as a fraction, 0 to 0.9.
-        flip_horizontal: Whether left and right may be exchanged.
-        flip_vertical: Whether top and bottom may be exchanged.
-    """
-
-    shift: float = 0.0
-    rotation: float = 0.0
-    zoom: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    flip_horizontal: bool = False
-    flip_vertical: bool = False
-
-    @property
-    def active(self) -> bool:
-        """Whether anything is changed at all."""
-        return self != Augmentation()
-
-
-MEDICAL_AUGMENTATION = Augmentation(
-    shift=0.05, rotation=7.0, zoom=0.08, brightness=0.08, contrast=0.1
-)
 
 
 @dataclass(frozen=True)
@@ -264,12 +166,7 @@ class TrainConfig:
     @property
     def recipe_title(self) -> str:
         """What the recipe is called; one of a newer version as it is written."""
-        if self.recipe == IMPORTED:
-            return _("Imported")
-        if self.recipe == ENSEMBLE:
-            return _("Ensemble")
-        preset = RECIPES.get(self.recipe)
-        return _(preset.title) if preset else self.recipe
+        return recipe_title(self.recipe)
 
     @property
     def said_name(self) -> str:
@@ -313,12 +210,31 @@ class TrainConfig:
 
     def problems(self) -> dict[str, str]:
         """What is wrong, as field -> sentence; empty when all is well."""
+        return (
+            self._problems_of_ranges()
+            | self._problems_of_choices()
+            | self._problems_of_size()
+            | self._problems_of_split()
+            | self._problems_of_encoder()
+            | self._problems_of_frozen_training()
+            | self._problems_of_segmentation()
+            | self._problems_of_descent()
+            | _pattern_problem(self.patient_pattern)
+            | _window_problem(self.window)
+            | step_problem(self.steps)
+        )
+
+    @property
+    def _any_size(self) -> bool:
+        """Whether it is as large as its largest member, maybe an encoder's input."""
+        return self.recipe == ENSEMBLE
+
+    def _problems_of_ranges(self) -> dict[str, str]:
+        """Numbers that are too small or too large."""
         problems: dict[str, str] = {}
-        # As large as its largest member, which may be an encoder's input.
-        any_size = self.recipe == ENSEMBLE
         for name, low, high in _RANGES:
             value = getattr(self, name)
-            if not low <= value <= high and not (name == "size" and any_size):
+            if not low <= value <= high and not (name == "size" and self._any_size):
                 problems[name] = _(
                     "“{setting_word}” must lie between {low:g} and {high:g}; "
                     "{value:g} was given.",
@@ -327,6 +243,11 @@ class TrainConfig:
                     high=high,
                     value=value,
                 )
+        return problems
+
+    def _problems_of_choices(self) -> dict[str, str]:
+        """Words that are none of those to choose from."""
+        problems: dict[str, str] = {}
         for name, choices in _CHOICES.items():
             of_folder = name == "model" and self.encoder
             if getattr(self, name) not in choices and not of_folder:
@@ -336,15 +257,25 @@ class TrainConfig:
                     choices=", ".join(choices),
                     value=getattr(self, name),
                 )
-        any_size |= self.size == 0 and self.training == "frozen"
-        if not any_size and not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
-            problems["size"] = _(
-                "Input size must lie between {smallest} and {largest} pixels; "
-                "{size} was given. Only frozen training can choose one itself: 0.",
-                smallest=SMALLEST_SIZE,
-                largest=LARGEST_SIZE,
-                size=self.size,
-            )
+        return problems
+
+    def _problems_of_size(self) -> dict[str, str]:
+        chosen_itself = self.size == 0 and self.training == "frozen"
+        if self._any_size or chosen_itself:
+            return {}
+        if SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
+            return {}
+        problem = _(
+            "Input size must lie between {smallest} and {largest} pixels; "
+            "{size} was given. Only frozen training can choose one itself: 0.",
+            smallest=SMALLEST_SIZE,
+            largest=LARGEST_SIZE,
+            size=self.size,
+        )
+        return {"size": problem}
+
+    def _problems_of_split(self) -> dict[str, str]:
+        problems: dict[str, str] = {}
         if not 1 <= self.fold <= max(self.folds, 1):
             problems["fold"] = _(
                 "Tested fold must lie between 1 and {folds}.", folds=self.folds
@@ -353,7 +284,11 @@ class TrainConfig:
             problems["test_fraction"] = _(
                 "Validation and test together may take at most 0.9 of the images."
             )
-        problems |= self._problems_of_encoder()
+        return problems
+
+    def _problems_of_frozen_training(self) -> dict[str, str]:
+        """Settings that do not fit where only the last layer is trained."""
+        problems: dict[str, str] = {}
         frozen = self.model in FROZEN_MODELS or self.encoder
         pretrained = self.model == "efficientnet_lite0" or frozen
         if self.training == "frozen" and not pretrained:
@@ -371,9 +306,7 @@ class TrainConfig:
                 "Frozen training reads each image once: switch augmentation off, "
                 "or choose fine-tuning."
             )
-        problems |= self._problems_of_segmentation() | self._problems_of_descent()
-        wrong = _window_problem(self.window) | step_problem(self.steps)
-        return problems | _pattern_problem(self.patient_pattern) | wrong
+        return problems
 
     def _problems_of_encoder(self) -> dict[str, str]:
         """Settings that do not fit an encoder of the weights folder."""
@@ -470,13 +403,6 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
-def model_title(model: str) -> str:
-    """What a network is called; one of a newer version as it is written."""
-    if model.startswith(ENCODER_PREFIX):
-        return _("Encoder {name}", name=model.removeprefix(ENCODER_PREFIX))
-    return _((MODEL_NAMES | FROZEN_MODELS | SEGMENTATION_MODELS).get(model, model))
-
-
 def _window_problem(setting: str) -> dict[str, str]:
     try:
         window_values(setting)
@@ -493,91 +419,6 @@ def _pattern_problem(pattern: str) -> dict[str, str]:
             "patient_pattern": _("Not a regular expression: {reason}.", reason=error)
         }
     return {}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A named starting point for `TrainConfig`.
-
-    Args:
-        title: What the form calls it.
-        summary: One sentence for somebody who has never trained a network.
-        settings: Values that differ from the defaults of `TrainConfig`.
-    """
-
-    title: str
-    summary: str
-    settings: Mapping[str, Any]
-
-
-RECIPES: dict[str, Recipe] = {
-    "instant": Recipe(
-        N_("Instant"),
-        N_(
-            "A pretrained network of which only the last layer is trained. "
-            "Curves move within seconds, and small data sets do well."
-        ),
-        {},
-    ),
-    "compact": Recipe(
-        N_("Compact CNN"),
-        N_("Small residual network, trained from scratch on these images alone."),
-        {
-            "model": "compact_resnet",
-            "training": "scratch",
-            "size": 96,
-            "colour": "grey",
-            "epochs": 20,
-            "augmentation": MEDICAL_AUGMENTATION,
-            "patience": 6,
-        },
-    ),
-    "document": Recipe(
-        N_("Textbook CNN"),
-        N_(
-            "Two convolutions, two poolings, one dense layer: the textbook "
-            "network, from scratch, with the textbook's settings."
-        ),
-        {
-            "model": "document_cnn",
-            "training": "scratch",
-            "size": 224,
-            "fit": "stretch",
-            "epochs": 10,
-            "class_weights": False,
-        },
-    ),
-    "segmentation": Recipe(
-        N_("Segmentation"),
-        N_(
-            "A U-Net outlines lesions pixel by pixel. It learns from masks: folders "
-            "images and masks with files of the same names."
-        ),
-        {
-            "model": "unet_lite0",
-            "training": "fine_tune",
-            "size": 192,
-            "epochs": 12,
-            "batch_size": 8,
-            "learning_rate": 2e-3,
-            "augmentation": MEDICAL_AUGMENTATION,
-            "class_weights": False,
-            "patience": 4,
-        },
-    ),
-    "custom": Recipe(
-        N_("Custom"),
-        N_("Every setting is yours; starts as fine-tuning of a pretrained network."),
-        {
-            "training": "fine_tune",
-            "size": 128,
-            "epochs": 10,
-            "learning_rate": 1e-4,
-            "augmentation": MEDICAL_AUGMENTATION,
-            "patience": 4,
-        },
-    ),
-}
 
 
 def config_for(recipe: str, dataset: str, **changes: Any) -> TrainConfig:

@@ -10,9 +10,11 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from medmodel.core import audit
-from medmodel.core.config import ENSEMBLE, MODEL_NAMES, TrainConfig
+from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError, RunError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.network_names import MODEL_NAMES
+from medmodel.core.settings.recipes import ENSEMBLE
 from medmodel.data.splits import SPLITS
 from medmodel.language import N_, _
 from medmodel.runs import queue

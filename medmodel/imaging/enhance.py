@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from medmodel.core.enhancement_steps import describe, parse
 from medmodel.core.environment import workspace_root
+from medmodel.core.settings.enhancement_steps import describe, parse
 from medmodel.core.storage import Lock, read_as, write_json
 from medmodel.language import _
 

@@ -18,9 +18,10 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.config import IMPORTED, LARGEST_SIZE, SMALLEST_SIZE, TrainConfig
+from medmodel.core.config import LARGEST_SIZE, SMALLEST_SIZE, TrainConfig
 from medmodel.core.errors import ConfigError, DataError, FileError
 from medmodel.core.preprocessing import Fit, Preprocessing, window_values
+from medmodel.core.settings.recipes import IMPORTED
 from medmodel.core.storage import read_as, write_json
 from medmodel.language import _, speaking
 from medmodel.model_import import keras_file, onnx_file, task

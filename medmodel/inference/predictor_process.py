@@ -18,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 
 from medmodel.core.children import serve
-from medmodel.core.config import Augmentation
 from medmodel.core.errors import MedModelError, PredictionError
 from medmodel.core.messages import Command, Message
+from medmodel.core.settings.augmentation import Augmentation
 from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.inference import attribution, class_activation, ood_features
 from medmodel.inference.activations import layer_activations

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from medmodel.core.config import ENCODER_PREFIX
 from medmodel.core.environment import weights_folder
 from medmodel.core.errors import FileError, WeightsError, os_reason
 from medmodel.core.preprocessing import Fit
 from medmodel.core.regular_files import open_regular
+from medmodel.core.settings.network_names import ENCODER_PREFIX
 from medmodel.core.storage import file_digest, read_as
 from medmodel.data.prepared import OF_ENCODER
 from medmodel.language import _

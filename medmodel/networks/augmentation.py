@@ -7,7 +7,7 @@ import math
 import keras
 import tensorflow as tf
 
-from medmodel.core.config import Augmentation
+from medmodel.core.settings.augmentation import Augmentation
 
 
 class RandomChange(keras.layers.Layer):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core.config import Augmentation
+from medmodel.core.settings.augmentation import Augmentation
 from medmodel.networks.augmentation import RandomChange
 
 

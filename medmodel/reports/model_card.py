@@ -12,9 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from medmodel.core.config import ENSEMBLE, IMPORTED, RECIPES, model_title
 from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.network_names import model_title
+from medmodel.core.settings.recipes import ENSEMBLE, IMPORTED, RECIPES
 from medmodel.data.datasets import load_index
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import too_few

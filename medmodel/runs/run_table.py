@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from medmodel.core.config import ENSEMBLE, IMPORTED, RECIPES, TrainConfig
+from medmodel.core.config import TrainConfig
+from medmodel.core.settings.recipes import ENSEMBLE, IMPORTED, RECIPES
 from medmodel.language import _, format_date
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry

@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from medmodel.core.config import (
-    ENSEMBLE,
-    IMPORTED,
-    RECIPES,
-    SETTING_TITLES,
-    TrainConfig,
-    model_title,
-)
+from medmodel.core.config import TrainConfig
+from medmodel.core.settings.network_names import model_title
+from medmodel.core.settings.recipes import ENSEMBLE, IMPORTED, RECIPES
+from medmodel.core.settings.setting_titles import SETTING_TITLES
 from medmodel.language import N_, _
 
 _FRACTIONS = (

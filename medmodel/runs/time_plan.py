@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medmodel.core.config import ENSEMBLE, FROZEN_MODELS, TrainConfig
+from medmodel.core.config import TrainConfig
+from medmodel.core.settings.network_names import FROZEN_MODELS
+from medmodel.core.settings.recipes import ENSEMBLE
 from medmodel.runs.time_left import FILE, Part, TimeLeft
 
 _CHECK = 0.001

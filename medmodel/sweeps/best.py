@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.config import ENSEMBLE, TrainConfig
+from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError, FileError, MedModelError, RunError
+from medmodel.core.settings.recipes import ENSEMBLE
 from medmodel.core.storage import write_json
 from medmodel.data.layout import read_layout
 from medmodel.ensembles import members

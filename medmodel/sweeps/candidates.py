@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from medmodel.core.config import RECIPES, TrainConfig
+from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.data.layout import Layout
 from medmodel.language import N_, _
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from medmodel.core.config import (
+from medmodel.core.config import TrainConfig
+from medmodel.core.errors import ConfigError, WeightsError
+from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION, Augmentation
+from medmodel.core.settings.network_names import (
     ENCODER_PREFIX,
     FROZEN_MODELS,
-    MEDICAL_AUGMENTATION,
     MODEL_NAMES,
-    RECIPES,
     SEGMENTATION_MODELS,
-    Augmentation,
-    TrainConfig,
 )
-from medmodel.core.errors import ConfigError, WeightsError
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.language import N_, _
 from medmodel.model_import.encoders import encoder_settings, read_encoder
 from medmodel.runs.time_plan import time_plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from medmodel.core.enhancement_steps import MOST_STEPS, STEPS
 from medmodel.core.preprocessing import WINDOWS
+from medmodel.core.settings.enhancement_steps import MOST_STEPS, STEPS
 from medmodel.data import folders
 from medmodel.data.layout import list_files
 from medmodel.imaging import enhance

@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from medmodel.core.config import RECIPES, TrainConfig, config_for
+from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import ConfigError, DataError, RunError
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.data.datasets import Index, load_index
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files, read_layout

@@ -12,7 +12,8 @@ import pytest
 
 from medmodel.cli import train
 from medmodel.core import devices
-from medmodel.core.config import Augmentation, TrainConfig, config_for
+from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.settings.augmentation import Augmentation
 from medmodel.core.storage import read_json, write_json
 from medmodel.imaging import enhance
 from medmodel.quality import report_store

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medmodel.core.config import RECIPES, Augmentation, TrainConfig, config_for
+from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.augmentation import Augmentation
+from medmodel.core.settings.recipes import RECIPES
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

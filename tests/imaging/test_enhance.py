@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.enhancement_steps import STEPS
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.enhancement_steps import STEPS
 from medmodel.core.storage import write_json
 from medmodel.data.prepared import prepare
 from medmodel.evaluation.comparison import common_images, compare

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from medmodel.core.config import MODEL_NAMES
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.network_names import MODEL_NAMES
 from medmodel.inference import class_activation
 from medmodel.networks import models
 from medmodel.networks.signed_sqrt import signed_sqrt

@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medmodel.core.config import MEDICAL_AUGMENTATION, Augmentation
+from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION, Augmentation
 from medmodel.networks.augmentation import RandomChange
 from medmodel.networks.pipeline import augment
 

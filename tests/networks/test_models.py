@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from medmodel.core.config import MODEL_NAMES
 from medmodel.core.errors import WeightsError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.network_names import MODEL_NAMES
 from medmodel.networks import models
 from medmodel.networks.efficientnet import lite_maps
 from medmodel.networks.features import COUNTS

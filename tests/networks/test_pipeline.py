@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from medmodel.core.config import Augmentation
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.augmentation import Augmentation
 from medmodel.networks import models
 from medmodel.networks.pipeline import (
     MaskedSamples,

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
-from medmodel.core.config import Augmentation, TrainConfig, config_for
+from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.augmentation import Augmentation
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.predictor import Predictor
 from pages._shared.training import augmentation_preview

@@ -14,8 +14,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core import background
-from medmodel.core.config import RECIPES, Augmentation, config_for
+from medmodel.core.config import config_for
 from medmodel.core.samples import Slicing
+from medmodel.core.settings.augmentation import Augmentation
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.core.storage import write_json
 from medmodel.data import curation, datasets, synthetic
 from medmodel.data.curation import Action

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from medmodel.core.config import IMPORTED, TrainConfig
+from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.recipes import IMPORTED
 from medmodel.core.storage import write_json
 from medmodel.reports import model_card
 from medmodel.runs import tables

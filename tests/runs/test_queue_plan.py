@@ -9,8 +9,9 @@ import pytest
 
 from medmodel.batch import jobs
 from medmodel.core import devices
-from medmodel.core.config import MODEL_NAMES, TrainConfig, config_for
+from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.devices import Device
+from medmodel.core.settings.network_names import MODEL_NAMES
 from medmodel.runs import memory, queue, run_index
 from medmodel.runs.memory import memory_needed
 from medmodel.runs.queue_plan import WaitingRun, queue_plan

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medmodel.core.config import Augmentation, TrainConfig
+from medmodel.core.config import TrainConfig
 from medmodel.core.errors import ConfigError, FileError, RunError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.augmentation import Augmentation
 from medmodel.core.storage import read_as, read_json, write_json
 from medmodel.runs import queue, trash
 from medmodel.runs.run import UNFINISHED_SECONDS, Run, RunStore

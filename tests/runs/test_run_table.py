@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from medmodel.core.config import SETTING_TITLES, TrainConfig, config_for
+from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.settings.setting_titles import SETTING_TITLES
 from medmodel.runs.notes import change_notes
 from medmodel.runs.run import RunStore
 from medmodel.runs.run_index import entries

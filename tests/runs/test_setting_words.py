@@ -6,7 +6,9 @@ from dataclasses import asdict
 
 import pytest
 
-from medmodel.core.config import RECIPES, SETTING_TITLES, TrainConfig
+from medmodel.core.config import TrainConfig
+from medmodel.core.settings.recipes import RECIPES
+from medmodel.core.settings.setting_titles import SETTING_TITLES
 from medmodel.runs.setting_words import setting_text, setting_title
 
 

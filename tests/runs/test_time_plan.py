@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from medmodel.core.config import ENSEMBLE, config_for
+from medmodel.core.config import config_for
+from medmodel.core.settings.recipes import ENSEMBLE
 from medmodel.runs.time_plan import time_plan
 
 

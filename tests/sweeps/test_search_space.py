@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from medmodel.core.config import FROZEN_MODELS, RECIPES, TrainConfig, config_for
+from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import ConfigError
+from medmodel.core.settings.network_names import FROZEN_MODELS
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.core.storage import read_as, write_json
 from medmodel.runs.time_plan import time_plan
 from medmodel.sweeps.search_space import (

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medmodel.core.config import FROZEN_MODELS, config_for
+from medmodel.core.config import config_for
 from medmodel.core.errors import ConfigError
 from medmodel.core.job import UNATTENDED
 from medmodel.core.messages import Command, Message
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.network_names import FROZEN_MODELS
 from medmodel.ensembles.members import ensemble_config
 from medmodel.evaluation.survival.cohort import feature_images
 from medmodel.export.formats import TOLERANCE

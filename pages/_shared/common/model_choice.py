@@ -13,8 +13,9 @@ from unicodedata import east_asian_width
 
 import streamlit as st
 
-from medmodel.core.config import RECIPES, TrainConfig
+from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.language import _, format_date, ngettext
 from medmodel.reports import plots
 from medmodel.runs import run_index

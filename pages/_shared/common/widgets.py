@@ -11,9 +11,10 @@ from string import Template
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from medmodel.core.config import IMPORTED, TrainConfig
+from medmodel.core.config import TrainConfig
 from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import MedModelError
+from medmodel.core.settings.recipes import IMPORTED
 from medmodel.language import _, present_language, translate
 from medmodel.runs.run import RunStore
 from pages._shared.common.words import disambiguate, plain

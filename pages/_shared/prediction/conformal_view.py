@@ -7,8 +7,8 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from medmodel.core.config import MEDICAL_AUGMENTATION
 from medmodel.core.errors import MedModelError, RunError
+from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION
 from medmodel.core.storage import damaged
 from medmodel.evaluation import conformal
 from medmodel.evaluation.conformal import ConformalPredictor

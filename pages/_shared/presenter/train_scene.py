@@ -7,14 +7,10 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.audience.slide import Slide
-from medmodel.core.config import (
-    MODEL_NAMES,
-    RECIPES,
-    SEGMENTATION_MODELS,
-    TrainConfig,
-    config_for,
-)
+from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import DataError
+from medmodel.core.settings.network_names import MODEL_NAMES, SEGMENTATION_MODELS
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.data.layout import list_files
 from medmodel.data.segmentation.pairs import LABEL
 from medmodel.data.splits import guess_patient_pattern

@@ -11,8 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core import audit
-from medmodel.core.config import MEDICAL_AUGMENTATION
 from medmodel.core.errors import DataError
+from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION
 from medmodel.evaluation.clinical.recist import LARGEST_MM, REPEATABILITY, Visit
 from medmodel.evaluation.clinical.time_line import (
     USUAL_PATTERN,

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from medmodel.core.config import FROZEN_MODELS, TrainConfig, model_title
+from medmodel.core.config import TrainConfig
 from medmodel.core.environment import weights_folder
+from medmodel.core.settings.network_names import FROZEN_MODELS, model_title
 from medmodel.language import SOURCE, _, speaking, translate
 from medmodel.model_import.encoders import (
     Encoder,

@@ -9,9 +9,10 @@ from enum import Enum
 import streamlit as st
 
 from medmodel.cluster.records import sent_run
-from medmodel.core.config import RECIPES, TrainConfig
+from medmodel.core.config import TrainConfig
 from medmodel.core.errors import os_reason
 from medmodel.core.regular_files import open_regular
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.evaluation.external_validation import model_run
 from medmodel.export.mlflow_run import read_export
 from medmodel.language import N_, _, ngettext, translate

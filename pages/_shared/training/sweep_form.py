@@ -8,9 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from medmodel.core.config import MODEL_NAMES, RECIPES, TrainConfig, config_for
+from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.environment import data_roots
 from medmodel.core.errors import DataError
+from medmodel.core.settings.network_names import MODEL_NAMES
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.data.layout import list_files
 from medmodel.data.multi_label.settings import fitted_settings

@@ -7,8 +7,8 @@ import time
 import pandas as pd
 import streamlit as st
 
-from medmodel.core.config import RECIPES
 from medmodel.core.errors import RunError
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.language import _, ngettext, translate
 from medmodel.runs.setting_words import setting_text
 from medmodel.runs.status import RunStatus

@@ -11,22 +11,23 @@ from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core import devices
 from medmodel.core.config import (
-    FROZEN_MODELS,
-    MEDICAL_AUGMENTATION,
-    MODEL_NAMES,
-    SEGMENTATION_MODELS,
-    SETTING_TITLES,
-    Augmentation,
     Flips,
     Optimizer,
     Precision,
     Schedule,
     TrainConfig,
     Training,
-    model_title,
 )
 from medmodel.core.environment import ray_address
 from medmodel.core.preprocessing import WINDOWS, Colour, Fit
+from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION, Augmentation
+from medmodel.core.settings.network_names import (
+    FROZEN_MODELS,
+    MODEL_NAMES,
+    SEGMENTATION_MODELS,
+    model_title,
+)
+from medmodel.core.settings.setting_titles import SETTING_TITLES
 from medmodel.imaging.enhance import Chain, saved_chains
 from medmodel.language import N_, _, translate
 from pages._shared.common.glossary import meaning

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medmodel.audience.process import AudienceError
-from medmodel.core.config import RECIPES
+from medmodel.core.settings.recipes import RECIPES
 from medmodel.core.storage import write_json
 from medmodel.data.datasets import index_dataset
 from medmodel.runs import queue

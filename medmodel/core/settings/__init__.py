@@ -1,0 +1,1 @@
+"""Named choices for the settings of a run, and what settings are called."""

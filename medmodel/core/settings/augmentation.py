@@ -1,0 +1,40 @@
+"""Augmentation: how far training images are changed at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes to training images; all zero means none.
+
+    Flips are off by default: in medical images left and right matter.
+
+    Args:
+        shift: Largest shift as a fraction of height and width, 0 to 0.5.
+        rotation: Largest rotation in degrees, 0 to 180.
+        zoom: Largest change of scale as a fraction, 0 to 0.5.
+        brightness: Largest change of brightness as a fraction of white, 0 to 0.5.
+        contrast: Largest change of contrast as a fraction, 0 to 0.9.
+        flip_horizontal: Whether left and right may be exchanged.
+        flip_vertical: Whether top and bottom may be exchanged.
+    """
+
+    shift: float = 0.0
+    rotation: float = 0.0
+    zoom: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is changed at all."""
+        return self != Augmentation()
+
+
+MEDICAL_AUGMENTATION = Augmentation(
+    shift=0.05, rotation=7.0, zoom=0.08, brightness=0.08, contrast=0.1
+)

@@ -1,0 +1,50 @@
+"""What the settings of a run are called on pages and in tables."""
+
+from __future__ import annotations
+
+from medmodel.language import N_
+
+SETTING_TITLES = {
+    "dataset": N_("Data set"),
+    "recipe": N_("Recipe"),
+    "model": N_("Network"),
+    "training": N_("Training"),
+    "weights": N_("Initial weights"),
+    "size": N_("Input size"),
+    "fit": N_("Fit to the input size"),
+    "colour": N_("Colour"),
+    "window": N_("Window of scans"),
+    "steps": N_("Enhancement steps"),
+    "epochs": N_("Epochs at most"),
+    "batch_size": N_("Batch size"),
+    "learning_rate": N_("Learning rate"),
+    "optimizer": N_("Optimizer"),
+    "schedule": N_("Learning-rate schedule"),
+    "label_smoothing": N_("Label smoothing"),
+    "clip_norm": N_("Gradient clipping"),
+    "balanced_sampling": N_("Class-balanced sampling"),
+    "mixup": N_("Mixup"),
+    "ema": N_("Weight averaging (EMA)"),
+    "test_time_flips": N_("Test-time augmentation"),
+    "tensorboard": N_("TensorBoard events"),
+    "augmentation.shift": N_("Augmentation: shift"),
+    "augmentation.rotation": N_("Augmentation: rotation"),
+    "augmentation.zoom": N_("Augmentation: zoom"),
+    "augmentation.brightness": N_("Augmentation: brightness"),
+    "augmentation.contrast": N_("Augmentation: contrast"),
+    "augmentation.flip_horizontal": N_("Augmentation: horizontal flip"),
+    "augmentation.flip_vertical": N_("Augmentation: vertical flip"),
+    "class_weights": N_("Class weights"),
+    "patience": N_("Early stopping"),
+    "precision": N_("Arithmetic precision"),
+    "seed": N_("Seed"),
+    "device": N_("Device"),
+    "val_fraction": N_("Validation fraction"),
+    "test_fraction": N_("Test fraction"),
+    "patient_pattern": N_("Patient ID pattern"),
+    "folds": N_("Folds of the cross-validation"),
+    "fold": N_("Tested fold"),
+    "multi_label": N_("Several findings on one image"),
+    "replicate": N_("Replicate"),
+}
+"""Field of `TrainConfig`, parts as `augmentation.shift` -> what it is called."""
