@@ -10,6 +10,7 @@ import contextlib
 import functools
 import hmac
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from medmodel.language import _
 KEY_BYTES = 32
 LONGEST_SHIFT = 3650
 """Days; about ten years."""
+_WHOLE = re.compile(r"\A(\d+)\.0+\Z", re.ASCII)
 
 
 def workspace_key() -> bytes:
@@ -39,10 +41,12 @@ def patient_pseudonym(patient: str, key: bytes | None = None) -> str:
     """Keyed pseudonym of a patient's number; empty for an empty number.
 
     12 hexadecimal digits: among a million patients the chance that any two share one
-    is below 0.2 %.
+    is below 0.2 %. A whole number is the same however it is written: where one patient
+    is missing, programs write 7.0 for all that are 7.
     """
     if not patient:
         return ""
+    patient = _WHOLE.sub(r"\1", patient)
     return "p" + _digest("patient", patient, key).hex()[:12]
 
 

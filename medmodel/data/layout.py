@@ -13,7 +13,6 @@ certain is refused with a sentence, and what is left out is listed with its reas
 from __future__ import annotations
 
 import contextlib
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from medmodel.core import samples
 from medmodel.core.errors import DataError
 from medmodel.core.pseudonyms import patient_pseudonym
 from medmodel.data.layouts import description
+from medmodel.data.layouts.class_names import one_spelling
 from medmodel.data.layouts.folder_layout import find_layout, label_key
 from medmodel.data.layouts.layout_choice import (
     AmbiguousLayoutError,
@@ -206,7 +206,7 @@ def _read_classes(folder: Path, listing: Listing, choice: LayoutChoice) -> Layou
         labels, findings = _spelled_findings(names_of_classes, ignored)
         ignored += _absent_findings(tables, names_of_classes)
     else:
-        labels, findings = _one_spelling(names_of_classes, ignored), ()
+        labels, findings = one_spelling(names_of_classes, ignored), ()
     files = []
     for path, fact in sorted(facts.items()):
         stat = stats[tuple(path.split("/"))]
@@ -231,7 +231,7 @@ def _spelled_findings(
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Label -> the same with each finding in one spelling, and all findings."""
     names = Counter(name for label in labels for name in split_findings(label))
-    spelling = _one_spelling([name for name, _n in names.most_common()], ignored)
+    spelling = one_spelling([name for name, _n in names.most_common()], ignored)
     findings = tuple(sorted(set(spelling.values())))
     spelled = {}
     for label in set(labels):
@@ -539,25 +539,3 @@ def _supplemented(
                 fact.label, known.split or fact.split, fact.patient or known.patient
             )
     return facts, sentences
-
-
-def _one_spelling(labels: Sequence[str], ignored: Ignored) -> dict[str, str]:
-    """Label -> its class; labels that look alike are one, which is said."""
-    first: dict[str, str] = {}
-    merged = {}
-    for label in dict.fromkeys(labels):
-        key = label_key(label) or label
-        merged[label] = unicodedata.normalize("NFC", first.setdefault(key, label))
-    shared = Counter(merged.values())
-    for label, name in merged.items():
-        if shared[name] > 1:
-            merged[label] = " ".join(name.split())
-    for label, name in merged.items():
-        if unicodedata.normalize("NFC", label) != name:
-            ignored.append(
-                (
-                    label,
-                    _("counts as class {name!r}, which looks alike", name=name),
-                )
-            )
-    return merged

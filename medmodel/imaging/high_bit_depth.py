@@ -9,13 +9,15 @@ from __future__ import annotations
 import io
 import struct
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 from PIL import Image
 
 from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
+from medmodel.imaging import jpeg_xl
 from medmodel.imaging.channels import (
     lay_on_black,
     single_channel,
@@ -50,8 +52,9 @@ _HEADERS = 2**16
 _JPEG_2000_COLOURS = {12: "CMYK", 14: "CIELab", 18: "sYCC", 24: "e-sYCC"}
 _LAYOUTS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _LOSSLESS, _JPEG_LS = 0xC3, 0xF7
-_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
-"""Width to height of a JPEG XL, where one number says both."""
+_PNG_PARTS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
+"""Chunks of a PNG that a decoder may do without, and that show in the image."""
+_XMP, _LONGEST_XMP = b"XML:com.adobe.xmp", 2**20
 _STARTS = {*range(0xC0, 0xD0), _JPEG_LS} - {0xC4, 0xC8, 0xCC}
 """Markers of a frame: ISO 10918-1 B.1.1.3; ISO 14495-1 C.1.1."""
 
@@ -65,7 +68,8 @@ def decode_png(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
     # PNG, 11.2.1: bit depth and colour type in the first chunk. Among greys of 2 and 4
     # bits Pillow does not find the transparent one.
     lossy = data[24:25] == b"\x10" or data[24:26] in (b"\x02\0", b"\x04\0")
-    return (decode_deep if lossy else decode_pillow)(data, name, options)
+    decode = decode_deep if lossy else decode_pillow
+    return decode(_without_notes(data), name, options)
 
 
 def decode_jpeg(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
@@ -85,7 +89,8 @@ def decode_jpeg_2000(data: bytes, name: str, options: DecodeOptions) -> DecodedI
     Raises:
         ImageError: It is damaged, too large, or has no such frame.
     """
-    plain = set(_jpeg_2000_depths(data)) in ({8}, set())
+    depths = _jpeg_2000_depths(data)
+    plain = set(depths) <= {8} and len(depths) <= len(_LAYOUTS)
     return (decode_pillow if plain else decode_deep)(data, name, options)
 
 
@@ -134,6 +139,8 @@ def read(data: bytes, name: str, frame: int, values: bool = False) -> dict[str, 
     """
     with damage_named(name):
         codec, bits = _codec(data)
+        if codec == "jpeg2k":
+            _refuse_by_name(data, codec, len(_jpeg_2000_depths(data)), name)
         count, orientation = _header(data, codec, name)
         check_frame(frame, count, name)
         samples = _decoded(data, codec, max(frame, 0) if count > 1 else None)
@@ -169,7 +176,7 @@ def _codec(data: bytes) -> tuple[str, int]:
         return "avif", 0
     if depths := _jpeg_2000_depths(data):
         return "jpeg2k", max(depths) & 0x7F
-    return "jpegxl", 0
+    return "jpegxl", jpeg_xl.header(data).bits
 
 
 def _header(data: bytes, codec: str, name: str) -> tuple[int, int]:
@@ -178,7 +185,7 @@ def _header(data: bytes, codec: str, name: str) -> tuple[int, int]:
     Those of a JPEG XL are only known when it is decoded, which is upright.
     """
     if codec == "jpegxl":
-        check_size(*_jpeg_xl_size(data), name)
+        check_size(*jpeg_xl.header(data)[:2], name)
         return sys.maxsize, 1
     exif = Image.Exif()
     if codec in _JPEGS:
@@ -229,8 +236,8 @@ def _refuse_by_name(data: bytes, codec: str, channels: int, name: str) -> None:
     if "channels" not in colours or not (channels in (1, 3) or has_alpha):
         raise ImageError(
             _(
-                "{name} has samples of other than 8 bits in {colours}: of these "
-                "only grey and RGB can be read here. Save it as PNG.",
+                "{name} is in {colours}, of which its format cannot be read here. "
+                "Save it as PNG of grey or RGB.",
                 name=name,
                 colours=colours,
             )
@@ -268,44 +275,46 @@ def _jpeg_2000_depths(data: bytes) -> list[int]:
     return [(depth & 0x7F) + 1 + (depth & 0x80) for depth in depths]
 
 
-def _jpeg_xl_size(data: bytes) -> tuple[int, int]:
-    """Width and height that the codestream begins with: ISO 18181-1, annex D.2.
-
-    Raises:
-        ValueError: There is no codestream.
-    """
-    start = 0
-    if not data.startswith(b"\xff\x0a"):  # a box holds it, whole or its first part
-        whole, part = data.find(b"jxlc"), data.find(b"jxlp")
-        start = whole + 4 if whole >= 0 else part + 8
-    if data[start : start + 2] != b"\xff\x0a":
-        raise ValueError("no codestream")
-    bits = int.from_bytes(data[start + 2 : start + 14], "little")
-
-    def take(count: int) -> int:
-        nonlocal bits
-        value, bits = bits & (2**count - 1), bits >> count
-        return value
-
-    is_small = take(1)
-
-    def side() -> int:
-        return 8 * (take(5) + 1) if is_small else take((9, 13, 18, 30)[take(2)]) + 1
-
-    height = side()
-    ratio = take(3)
-    if ratio == 0:
-        return side(), height
-    across, down = _RATIOS[ratio - 1]
-    return height * across // down, height
-
-
 def _png_exif(data: bytes) -> bytes:
     """What a PNG's eXIf chunk holds, wherever it stands; empty where there is none."""
+    for kind, start, end in _png_chunks(data):
+        if kind == b"eXIf":
+            return b"Exif\0\0" + data[start + 8 : end - 4]
+    return b""
+
+
+def _without_notes(data: bytes) -> bytes:
+    """A PNG without chunks that leave its pixels as they are: texts, profiles, others.
+
+    Decoders refuse the whole file where one of them is long or damaged.
+    """
+    chunks = list(_png_chunks(data))
+    notes = [c for c in chunks if c.kind[:1].islower() and not _is_needed(data, c)]
+    if not notes:
+        return data
+    starts, ends = [c.start for c in notes], [c.end for c in notes]
+    parts = zip([0, *ends], [*starts, len(data)], strict=True)
+    return b"".join(data[start:end] for start, end in parts)
+
+
+def _is_needed(data: bytes, chunk: _Chunk) -> bool:
+    if chunk.kind in _PNG_PARTS:
+        return True
+    is_xmp = data.startswith(_XMP, chunk.start + 8)  # it may say the orientation
+    return is_xmp and chunk.end - chunk.start < _LONGEST_XMP
+
+
+class _Chunk(NamedTuple):
+    """Kind of a PNG's chunk, and where it begins and ends in the file."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def _png_chunks(data: bytes) -> Iterator[_Chunk]:
     at = 8
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">L4s", data, at)
-        if kind == b"eXIf":
-            return b"Exif\0\0" + data[at + 8 : at + 8 + length]
+        yield _Chunk(kind, at, at + 12 + length)
         at += 12 + length
-    return b""

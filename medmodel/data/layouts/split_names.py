@@ -121,8 +121,10 @@ def _resolved(kinds: frozenset[str], others: set[str]) -> Role:
     (kind,) = kinds
     if kind == "eval":
         return "test" if others & {"val", "dev"} and "test" not in others else "val"
+    if kind == "dev" and "test" in others and "train" not in others:
+        return "train"  # Clinicians test what they developed.
     if kind == "dev":
-        # Clinicians validate what they developed: then it is the training set.
+        # They validate it, too: then nobody knows.
         return "" if "val" in others else "val"
     return cast(Role, kind)
 

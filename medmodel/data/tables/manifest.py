@@ -254,6 +254,7 @@ def read_table(table: Table, folder: Path) -> Iterator[ManifestRow]:
         AmbiguousLayoutError: It says a split that is not known.
     """
     splits = _read_splits(table, folder)
+    missing = _missing_labels(table, folder)
     for line in _lines(table, folder):
         values = {
             name: line[at] if at < len(line) else ""
@@ -262,7 +263,7 @@ def read_table(table: Table, folder: Path) -> Iterator[ManifestRow]:
         file = values.get("file", "")
         if file.casefold() in _MISSING:
             continue
-        label, reason = _label(table, line, values.get("label", ""))
+        label, reason = _label(table, line, values.get("label", ""), missing)
         if any(line[max(len(table.header), 1) :]) and table.rows_above:
             # A separator inside a value that is not quoted: what follows has moved.
             reason = _("more values than columns in {name}", name=table.path.name)
@@ -301,13 +302,25 @@ def several_labels(rows: Sequence[ManifestRow], table: Table) -> list[ManifestRo
     ]
 
 
-def _label(table: Table, line: list[str], label: str) -> tuple[str, str]:
+def _missing_labels(table: Table, folder: Path) -> set[str]:
+    """What stands for no label; beside +, - is one of them."""
+    at = table.columns.get("label")
+    if at is None or not any(
+        line[at : at + 1] == ["+"] for line in _lines(table, folder)
+    ):
+        return _MISSING
+    return _MISSING - {"-"}
+
+
+def _label(
+    table: Table, line: list[str], label: str, missing_labels: set[str]
+) -> tuple[str, str]:
     """The class that a line says, and why it says none."""
     name = table.path.name
     if table.multi_label:
         return findings_label(table, line, label)
     if not table.classes:
-        missing = label.casefold() in _MISSING and "label" in table.columns
+        missing = label.casefold() in missing_labels and "label" in table.columns
         label = " ".join(label.split())
         return ("", _("no label in {name}", name=name)) if missing else (label, "")
     marked = [

@@ -67,7 +67,8 @@ def facts_from_tables(
             fact = TableFacts(row.label, row.split, row.patient)
             other = facts.setdefault(path, fact)
             source.setdefault(path, name)
-            if (other.label, other.split) != (fact.label, fact.split):
+            patients = {other.patient, fact.patient} - {""}
+            if other[:2] != fact[:2] or len(patients) > 1:
                 ignored.append(
                     (path, _("named twice in {name}; the first line counts", name=name))
                 )
@@ -105,10 +106,13 @@ class FileLookup:
         self._composed = {unicodedata.normalize("NFC", path): path for path in paths}
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self._by_number: dict[int, list[str]] = defaultdict(list)
         for path in self._composed:
             name = path.rpartition("/")[2].casefold()
             self._by_name[name].append(path)
             self._by_stem[stem(name)].append(path)
+            if (number := _number(stem(name))) is not None:
+                self._by_number[number].append(path)
 
     def match_all(
         self, rows: Sequence[ManifestRow], base: str
@@ -140,6 +144,8 @@ class FileLookup:
         candidates = candidates or self._fitting(
             self._by_stem.get(stem(last), []) + self._by_stem.get(last, []), parts
         )
+        if not candidates and (number := _number(stem(last))) is not None:
+            candidates = self._fitting(self._by_number.get(number, []), parts)
         below = [c for c in candidates if base and c.startswith(base + "/")]
         candidates = list(dict.fromkeys(below or candidates))
         if len(candidates) > 1 and split:
@@ -166,6 +172,12 @@ class FileLookup:
             if wanted[len(wanted) - shared :] == folders[len(folders) - shared :]:
                 fitting.append(path)
         return fitting
+
+
+def _number(name: str) -> int | None:
+    """The number that a name is: of 0007 programs make 7, and 7.0 beside blanks."""
+    found = re.fullmatch(r"(\d{1,18})(?:\.0)?", name, re.ASCII)
+    return int(found[1]) if found else None
 
 
 def _parts(name: str) -> tuple[str, ...]:

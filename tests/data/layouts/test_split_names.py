@@ -53,6 +53,8 @@ def test_usual_spellings_and_no_others(name: str, split: str) -> None:
         (["train", "development", "test"], ["train", "val", "test"]),
         # A clinician's development set is what the model learns from.
         (["development", "validation"], ["", "val"]),
+        (["development", "test"], ["train", "test"]),
+        (["development", "validation", "test"], ["train", "val", "test"]),
         (["chest_train", "chest_test"], ["train", "test"]),
         (["chest_train", "normal"], ["", ""]),
         (["chest_train", "brain_test"], ["", ""]),

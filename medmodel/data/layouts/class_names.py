@@ -1,0 +1,44 @@
+"""Classes whose names are written in several ways are one class, which is said."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from medmodel.data.layouts.folder_layout import label_key
+from medmodel.data.layouts.listing import Ignored
+from medmodel.language import _
+
+_YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
+"""Words for the same two classes, where all classes of a data set are among them."""
+
+
+def one_spelling(labels: Sequence[str], ignored: Ignored) -> dict[str, str]:
+    """Label -> its class, called as the first of its labels.
+
+    Args:
+        labels: In any order.
+        ignored: Grows by the labels that count as another one.
+    """
+    keys = {label: label_key(label) or label for label in dict.fromkeys(labels)}
+    is_answer = set(keys.values()) <= _YES | _NO
+    first: dict[str, str] = {}
+    classes = {}
+    for label, key in keys.items():
+        group = str(key in _YES) if is_answer else key
+        classes[label] = unicodedata.normalize("NFC", first.setdefault(group, label))
+    shared = Counter(classes.values())
+    for label, name in classes.items():
+        if shared[name] > 1:
+            classes[label] = " ".join(name.split())
+    for label, name in classes.items():
+        if unicodedata.normalize("NFC", label) != name:
+            ignored.append((label, _why_the_same(label, name)))
+    return classes
+
+
+def _why_the_same(label: str, name: str) -> str:
+    if label_key(label) != label_key(name):
+        return _("counts as class {name!r}, which means the same", name=name)
+    return _("counts as class {name!r}, which looks alike", name=name)
