@@ -33,17 +33,30 @@ HOLD_STILL = b"""<style>
   animation: 0s 8s forwards show-page;
 }
 #root:has(h1, [role="alert"], [role="dialog"]) {
+  animation: 0s 3s forwards show-unfinished-page;
+}
+#root:has(h1, [role="alert"], [role="dialog"]):not(:has([data-testid="stSkeleton"])) {
   visibility: visible;
-  transition-delay: 0s;
+  transition-delay: 0.25s;
 }
 @keyframes show-page { to { visibility: visible; } }
+@keyframes show-unfinished-page { to { visibility: visible; } }
+#root [data-testid="stMarkdown"] > div,
+#root [data-testid="stWidgetLabel"],
+#root [data-testid="stMetricLabel"] {
+  visibility: inherit;
+}
 </style>
 """
-"""Shows nothing until the page has a heading, for eight seconds at most.
+"""Shows nothing until the page has a heading, for eight seconds at most, and then until
+none of its parts is a placeholder any more, for three more at most.
 
 By then the menu has its place: Streamlit draws the page over the whole width first and
-moves it aside when the menu comes, a layout shift of a fifth of the window. The endless
-transition keeps what was shown once: a change of page leaves none for a moment.
+moves it aside when the menu comes, a layout shift of a fifth of the window; a widget, a
+chart or a table that takes the place of its placeholder moves all below it. In the
+quarter of a second after the last one all find their places unseen. The endless
+transition keeps what was shown once: a change of page leaves none for a moment. The
+last rule is for texts that Streamlit makes visible whatever they lie in.
 """
 _IMPORT = re.compile(r"""(?:from|import)\s*["'`]\./([\w.-]+\.js)["'`]""")
 _ENDS_HEAD = b"</head>"

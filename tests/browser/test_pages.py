@@ -121,8 +121,29 @@ def test_a_page_is_shown_with_its_heading_and_from_then_on(page: Page) -> None:
     expect(root).to_have_css("visibility", "visible")
 
 
-def test_a_page_without_a_heading_is_shown_in_the_end(page: Page) -> None:
-    page.set_content(f"{HOLD_STILL.decode()}<div id='root'><p>skeleton</p></div>")
+def test_a_page_waits_for_what_is_still_a_placeholder(page: Page) -> None:
+    placeholder = "<div data-testid='stSkeleton'></div>"
+    text = "<div data-testid='stMarkdown'><div class='text'>Ended</div></div>"
+    root = page.locator("#root")
+    page.set_content(
+        "<style>.text { visibility: visible; }</style>"
+        f"{HOLD_STILL.decode()}<div id='root'><h1>Runs</h1>{text}{placeholder}</div>"
+    )
+    expect(root).to_have_css("visibility", "hidden")
+    expect(page.locator(".text")).to_have_css("visibility", "hidden")
+    page.evaluate("document.querySelector('[data-testid=stSkeleton]').remove()")
+    expect(root).to_have_css("visibility", "visible")
+    # As when a press brings a chart.
+    page.evaluate(f"document.querySelector('h1').innerHTML = \"{placeholder}\"")
+    expect(root).to_have_css("visibility", "visible")
+
+
+@pytest.mark.parametrize("content", ["<p>skeleton</p>", "<h1></h1>"])
+def test_a_page_without_all_that_it_waits_for_is_shown_in_the_end(
+    page: Page, content: str
+) -> None:
+    content += "<div data-testid='stSkeleton'></div>"
+    page.set_content(f"{HOLD_STILL.decode()}<div id='root'>{content}</div>")
     root = page.locator("#root")
     expect(root).to_have_css("visibility", "hidden")
     page.evaluate("document.getAnimations().forEach((each) => each.finish())")

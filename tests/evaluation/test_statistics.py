@@ -1,6 +1,7 @@
 """The simulations behind the rows interval_coverage and test_size, in small."""
 
 from collections import defaultdict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_the_row_tells_the_lowest_and_highest_coverage_of_each_kind(
     monkeypatch.setattr(interval_coverage, "SETS", [])
     monkeypatch.setattr(interval_coverage, "POPULATIONS", [])
     monkeypatch.setattr(interval_coverage, "_FEWEST", 5)
-    row = interval_coverage.interval_coverage(5)
+    row = interval_coverage.interval_coverage(5, processes=1)
     (lowest, highest) = [m for m in row if m.note.startswith("accuracy, all classes")]
     assert (lowest.goal, highest.goal) == (0.93, 0.985)
     assert lowest.value == highest.value
@@ -85,8 +86,7 @@ def test_intervals_of_segmentations_rooms_and_sets_are_covered(
         *survival_coverage.asked_survival((0.8, 20.0), 4, 0),
     ]
     counts: interval_coverage.Counts = defaultdict(interval_coverage.Count)
-    for each in asked:
-        interval_coverage._count(each, counts)
+    interval_coverage._count(partial(iter, asked), counts)
     given: dict[tuple[str, str], int] = defaultdict(int)
     for (name, unit, _), count in counts.items():
         given[name, unit] += count.given

@@ -10,11 +10,13 @@ with patients and without.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from medmodel.benchmark import Measurement, at_least, at_most
 from medmodel.benchmark.validity.reader_coverage import ROOMS, asked_readers
@@ -143,32 +145,21 @@ Counts = dict[tuple[str, str, bool], Count]
 """By name, "images" or "patients", and whether they were less than twice the fewest."""
 
 
-def interval_coverage(simulations: int = SIMULATIONS) -> list[Measurement]:
+def interval_coverage(
+    simulations: int = SIMULATIONS, processes: int = -1
+) -> list[Measurement]:
     """Coverage of each kind of interval at the fewest images or patients, and beyond.
 
     Args:
         simulations: Splits that are drawn of each population.
+        processes: At the same time; -1 for one per core.
     """
     counts: Counts = defaultdict(Count)
-    for setting in SETTINGS:
-        count_covered(setting, simulations, counts)
-    for setting in PAIRED:
-        fewer = max(simulations // 4, 1)
-        count_covered(setting, fewer, counts, lead=0.3, compared=_COMPARED)
-    for setting in AREAS:
-        for lead in LEADS:
-            fewer = max(simulations // len(LEADS), 1)
-            count_covered(
-                setting,
-                fewer,
-                counts,
-                lead=lead,
-                compared=("auc",),
-                known_from=_TRUTH_OF_AREAS,
-            )
-    count_risks(simulations, counts)
-    for asked in _asked(simulations):
-        _count(asked, counts)
+    counted = Parallel(processes)(delayed(_counted)(p) for p in _parts(simulations))
+    for part in counted:
+        for key, count in part.items():
+            counts[key].given += count.given
+            counts[key].right += count.right
     measurements = []
     for name, unit in sorted({(name, unit) for name, unit, _ in counts}):
         parts = {few: counts[name, unit, few] for few in (True, False)}
@@ -192,6 +183,57 @@ def interval_coverage(simulations: int = SIMULATIONS) -> list[Measurement]:
     )
     measurements.append(at_most("interval_coverage", fewest, 300, "images", note))
     return measurements
+
+
+def _parts(simulations: int) -> Iterator[Callable[[Counts], None]]:
+    """What a process each counts, the longest first: each draws from its own seed."""
+    for setting in sorted(SETTINGS, key=_work, reverse=True):
+        yield partial(count_covered, setting, simulations)
+    for setting in PAIRED:
+        fewer = max(simulations // 4, 1)
+        yield partial(count_covered, setting, fewer, lead=0.3, compared=_COMPARED)
+    for setting in AREAS:
+        for lead in LEADS:
+            fewer = max(simulations // len(LEADS), 1)
+            yield partial(
+                count_covered,
+                setting,
+                fewer,
+                lead=lead,
+                compared=("auc",),
+                known_from=_TRUTH_OF_AREAS,
+            )
+    yield partial(count_risks, simulations)
+    for seed, outlines in enumerate(OUTLINES):
+        yield partial(_count, partial(asked_metrics, outlines, simulations, seed))
+    for seed, room in enumerate(ROOMS):
+        yield partial(_count, partial(asked_readers, room, simulations, seed))
+    for setting in SETS:
+        yield partial(_count, partial(asked_sets, setting, simulations))
+    for seed, population in enumerate(POPULATIONS):
+        yield partial(_count, partial(asked_survival, population, simulations, seed))
+
+
+def _work(setting: Setting) -> int:
+    """Numbers in a table of predictions."""
+    return len(setting.shares) * (setting.images or 3 * setting.patients)
+
+
+def _counted(part: Callable[[Counts], None]) -> Counts:
+    counts: Counts = defaultdict(Count)
+    part(counts)
+    return counts
+
+
+def _count(ask: Callable[[], Iterable[Asked]], counts: Counts) -> None:
+    for asked in ask():
+        if not asked.estimate.has_interval:
+            continue
+        unit = "patients" if asked.of_patients else "images"
+        count = counts[asked.name, unit, asked.units < 2 * asked.least]
+        count.given += 1
+        low, high = asked.estimate.low - 1e-9, asked.estimate.high + 1e-9
+        count.right += low <= asked.truth <= high
 
 
 def count_covered(
@@ -243,28 +285,6 @@ def count_covered(
                 # Rounding must not put a truth beyond an end that equals it.
                 low, high = estimate.low - 1e-9, estimate.high + 1e-9
                 count.right += low <= truth[name] <= high
-
-
-def _asked(simulations: int) -> Iterator[Asked]:
-    """Intervals that are not of one table of predictions, or of two."""
-    for seed, outlines in enumerate(OUTLINES):
-        yield from asked_metrics(outlines, simulations, seed)
-    for seed, room in enumerate(ROOMS):
-        yield from asked_readers(room, simulations, seed)
-    for setting in SETS:
-        yield from asked_sets(setting, simulations)
-    for seed, population in enumerate(POPULATIONS):
-        yield from asked_survival(population, simulations, seed)
-
-
-def _count(asked: Asked, counts: Counts) -> None:
-    if not asked.estimate.has_interval:
-        return
-    unit = "patients" if asked.of_patients else "images"
-    count = counts[asked.name, unit, asked.units < 2 * asked.least]
-    count.given += 1
-    low, high = asked.estimate.low - 1e-9, asked.estimate.high + 1e-9
-    count.right += low <= asked.truth <= high
 
 
 def asked_sets(setting: Setting, simulations: int, seed: int = 0) -> Iterator[Asked]:
