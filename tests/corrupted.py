@@ -7,7 +7,7 @@ import numpy as np
 from medmodel.evaluation.robustness.corruption_test import write_corruption_test
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions, scored_classes
+from medmodel.runs.tables.predictions import read_predictions, scored_classes
 
 
 def write_corrupted(run: Run, images: int, blurred: int) -> None:

@@ -10,15 +10,15 @@ import pandas as pd
 
 from medmodel.core.config import config_for
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.runs import tables
-from medmodel.runs.multi_label.findings_table import (
-    SAMPLE_COLUMNS,
+from medmodel.runs.run import Run
+from medmodel.runs.status import ModelFacts
+from medmodel.runs.tables.findings import (
+    IMAGE_COLUMNS,
     read_findings,
     truth_and_score,
     write_findings,
 )
-from medmodel.runs.run import Run
-from medmodel.runs.status import ModelFacts
+from medmodel.runs.tables.split import write_split
 from tests.findings_folder import FINDINGS
 from tests.finished_run import create_ended
 
@@ -40,14 +40,14 @@ def write_findings_run(
     run = create_ended(config)
     samples = pd.DataFrame(
         [[f, p, ("val", "test")[n // 8 % 2]] for n, (f, p, *_rest) in enumerate(rows)],
-        columns=list(SAMPLE_COLUMNS),
+        columns=list(IMAGE_COLUMNS),
     )
     truth = np.array([[b == "1", s == "1"] for _f, _p, b, s in rows])
     random = np.random.default_rng(seed)
     scores = truth * sharpness + random.random(truth.shape) * (1.1 - sharpness)
     scores = np.clip(scores, 0.001, 0.999)
     write_findings(run, list(FINDINGS), samples, (truth, scores))
-    tables.write_split(run, samples.assign(label="bright"))
+    write_split(run, samples.assign(label="bright"))
     run.write_model_facts(ModelFacts(list(FINDINGS), Preprocessing(40), ["x"], 9))
     run.model_path.write_bytes(b"")
     return run

@@ -13,9 +13,16 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock
 from medmodel.evaluation.decision.predicted_class import predicted_positions
-from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import DecisionThreshold, ModelFacts, RunStatus, Status
+from medmodel.runs.tables.curves import append_epoch
+from medmodel.runs.tables.predictions import (
+    SAMPLE_COLUMNS,
+    read_predictions,
+    score_array,
+    write_predictions,
+)
+from medmodel.runs.tables.split import write_split
 
 
 def create_ended(config: TrainConfig) -> Run:
@@ -56,13 +63,13 @@ def write_finished_run(
         )
         for at, file in enumerate(files)
     ]
-    samples = pd.DataFrame(rows, columns=tables.SAMPLE_COLUMNS)
-    tables.write_predictions(run, classes, samples, scores)
-    tables.write_split(run, samples)
+    samples = pd.DataFrame(rows, columns=SAMPLE_COLUMNS)
+    write_predictions(run, classes, samples, scores)
+    write_split(run, samples)
     for epoch in range(1, 6):
         loss = 1 / (epoch + seed + sharpness)
         numbers = {"val_loss": loss, "val_accuracy": 1 - loss}
-        tables.append_epoch(run, {"attempt": 1, "epoch": epoch, **numbers})
+        append_epoch(run, {"attempt": 1, "epoch": epoch, **numbers})
     run.write_model_facts(ModelFacts(classes, Preprocessing(size=32), [], 1000))
     run.model_path.touch()
     now = time.time()
@@ -73,10 +80,10 @@ def write_finished_run(
 
 def decide_by_threshold(run: Run, name: str, value: float) -> None:
     """Gives a finished run of two classes a decision threshold, as training does."""
-    facts, table = run.model_facts, tables.read_predictions(run)
+    facts, table = run.model_facts, read_predictions(run)
     classes, threshold = facts.class_names, DecisionThreshold(name, value)
     run.write_model_facts(replace(facts, threshold=threshold))
-    scores = tables.score_array(table, classes)
+    scores = score_array(table, classes)
     positions = predicted_positions(scores, classes, threshold)
     names = [classes[position] for position in positions]
-    tables.write_predictions(run, classes, table, scores, names)
+    write_predictions(run, classes, table, scores, names)

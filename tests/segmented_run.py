@@ -11,10 +11,12 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.image_prediction import Segmentation
 from medmodel.evaluation.ood.results import OodResult, ThresholdBasis
 from medmodel.evaluation.ood.traits import ImageTraits
-from medmodel.runs import tables
 from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
+from medmodel.runs.tables.curves import append_epoch
+from medmodel.runs.tables.segmentation import write_segmentation
+from medmodel.runs.tables.split import SPLIT_COLUMNS, write_split
 from tests.finished_run import create_ended
 
 FAMILIAR = OodResult(0.3, False, [], [], ThresholdBasis(40, 200, 240, 0.02, 0.08))
@@ -73,12 +75,12 @@ def write_segmented_run(folder: Path, copies: int = 0, worse: float = 0.0) -> Ru
             )
     import pandas as pd
 
-    tables.write_segmentation(run, rows)
-    tables.write_split(run, pd.DataFrame(split, columns=list(tables.SPLIT_COLUMNS)))
+    write_segmentation(run, rows)
+    write_split(run, pd.DataFrame(split, columns=list(SPLIT_COLUMNS)))
     write_near_copies(run, set())
     for epoch in (1, 2):
         numbers = {"val_loss": 1 / epoch, "val_dice": 0.3 * epoch}
-        tables.append_epoch(run, {"attempt": 1, "epoch": epoch, **numbers})
+        append_epoch(run, {"attempt": 1, "epoch": epoch, **numbers})
     facts = ModelFacts(["background", "lesion"], Preprocessing(40), [], 9, [0, 255])
     run.write_model_facts(facts)
     run.model_path.touch()

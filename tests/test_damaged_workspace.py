@@ -23,9 +23,11 @@ from medmodel.evaluation.temperature_scaling import (
 from medmodel.imaging import enhance
 from medmodel.reports import evaluation_html, evaluation_pdf
 from medmodel.reports.pdf_canvas import PdfCanvas
-from medmodel.runs import queue, run_index, run_table, tables
+from medmodel.runs import queue, run_index, run_table
 from medmodel.runs.notes import notes_of
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables.predictions import read_predictions
+from medmodel.runs.tables.split import read_split
 from tests import damaged_workspace
 from tests.damaged_workspace import DAMAGES, IDS, OTHER_VALUES, PAGES
 
@@ -43,8 +45,8 @@ READERS: dict[str, Callable[[Run], object]] = {
     "status.json": lambda run: run.status,
     "model.json": lambda run: run.model_facts,
     "history.csv": run_table.epochs,
-    "predictions.csv": tables.read_predictions,
-    "split.csv": tables.read_split,
+    "predictions.csv": read_predictions,
+    "split.csv": read_split,
     "../../enhancements.json": lambda run: enhance.saved_chains(),
     "@index/actions.json": lambda run: curation.actions(
         datasets.index_folder(Path(run.config.dataset))

@@ -41,7 +41,7 @@ from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training.train import train
 
 ROOT = Path(__file__).resolve().parent.parent

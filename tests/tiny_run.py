@@ -11,9 +11,10 @@ import pandas as pd
 from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.imaging.images import decode, prepare_image
-from medmodel.runs import tables
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts, RunStatus, Status
+from medmodel.runs.tables.predictions import SAMPLE_COLUMNS, write_predictions
+from medmodel.runs.tables.split import write_split
 from tests.finished_run import create_ended
 
 
@@ -43,9 +44,9 @@ def make_tiny_run(dataset: Path, name: str, seed: int = 0, size: int = 32) -> Ru
         (str(file.relative_to(dataset)), "", ("test", "val")[i % 2], file.parent.name)
         for i, file in enumerate(files)
     ]
-    samples = pd.DataFrame(rows, columns=tables.SAMPLE_COLUMNS)
-    tables.write_predictions(run, classes, samples, scores)
-    tables.write_split(run, samples)
+    samples = pd.DataFrame(rows, columns=SAMPLE_COLUMNS)
+    write_predictions(run, classes, samples, scores)
+    write_split(run, samples)
     now = time.time()
     run.write_status(
         Status(RunStatus.DONE, phase="finished", created=now, started=now, ended=now)

@@ -11,7 +11,7 @@ from medmodel.data.multi_label.findings import SEPARATOR
 from medmodel.evaluation.multi_label.finding_results import Decision
 from medmodel.evaluation.multi_label.run_findings import model_decisions
 from medmodel.runs.run import Run
-from medmodel.runs.tables import score_array, scored_classes
+from medmodel.runs.tables.predictions import score_array, scored_classes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -33,10 +33,9 @@ from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import N_, _, translate
 from medmodel.reports.spreadsheet import csv_file, csv_text
 from medmodel.runs.run import Run
-from medmodel.runs.tables import (
-    MOST_TABLE_BYTES,
-    read_cells,
-    read_header,
+from medmodel.runs.tables.cells import read_cells, read_header
+from medmodel.runs.tables.checked import MOST_TABLE_BYTES
+from medmodel.runs.tables.predictions import (
     read_predictions,
     score_array,
     score_columns,

@@ -33,7 +33,7 @@ from medmodel.runs import queue
 from medmodel.runs.live import Tail
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus, Status
-from medmodel.runs.tables import named_columns
+from medmodel.runs.tables.curves import named_columns
 
 LOOK_EVERY = 0.3
 """Seconds between two looks at a run."""

@@ -20,7 +20,7 @@ from medmodel.language import N_, _
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Ensemble
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,7 +205,7 @@ def common_split(members: Sequence[Run]) -> pd.DataFrame:
         members: The runs.
 
     Returns:
-        As from `tables.read_split`.
+        As from `read_split`.
 
     Raises:
         RunError: They cannot be averaged.

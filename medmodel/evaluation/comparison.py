@@ -25,7 +25,7 @@ from medmodel.evaluation.paired_tests import (
 )
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.language import N_, _
-from medmodel.runs.tables import answer_columns, scored_classes
+from medmodel.runs.tables.predictions import answer_columns, scored_classes
 
 if TYPE_CHECKING:
     import pandas as pd

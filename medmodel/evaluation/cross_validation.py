@@ -17,16 +17,16 @@ from medmodel.runs.copies import (
     independent_findings,
     independent_predictions,
 )
-from medmodel.runs.multi_label.findings_table import finding_names
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from medmodel.runs.setting_words import what_it_does
-from medmodel.runs.tables import (
+from medmodel.runs.tables.findings import finding_names
+from medmodel.runs.tables.predictions import (
     SAMPLE_COLUMNS,
     answer_columns,
-    read_split,
     scored_classes,
 )
+from medmodel.runs.tables.split import read_split
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -156,7 +156,7 @@ def evaluate(table: pd.DataFrame, split: str = "test") -> Evaluation:
     """All numbers of one split.
 
     Args:
-        table: As from `tables.read_predictions`.
+        table: As from `read_predictions`.
         split: `"test"` or `"val"`.
 
     Raises:

@@ -34,9 +34,18 @@ from medmodel.evaluation.multi_label import external_findings
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import SOURCE, _, speaking
-from medmodel.runs import queue, tables
+from medmodel.runs import queue
 from medmodel.runs.copies import ExternalCopies, write_external_copies
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables.predictions import (
+    SAMPLE_COLUMNS,
+    read_predictions,
+    score_array,
+    score_columns,
+    write_predictions,
+)
+from medmodel.runs.tables.segmentation import write_segmentation
+from medmodel.runs.tables.split import write_split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -298,8 +307,8 @@ def write_external_segmentation(
         copies: Which of them are copies of images of the model's own data set.
     """
     write_external_copies(run, copies)
-    tables.write_segmentation(run, rows)
-    tables.write_split(run, samples.assign(split="test")[list(tables.SAMPLE_COLUMNS)])
+    write_segmentation(run, rows)
+    write_split(run, samples.assign(split="test")[list(SAMPLE_COLUMNS)])
     _copy_model(model, run)
 
 
@@ -347,21 +356,19 @@ def _write_tables(
 
     classes = model.model_facts.class_names
     if model.imported and not model.predictions_path.exists():
-        validation = pd.DataFrame(
-            columns=[*tables.SAMPLE_COLUMNS, *tables.score_columns(classes)]
-        )
+        validation = pd.DataFrame(columns=[*SAMPLE_COLUMNS, *score_columns(classes)])
     else:
-        table = tables.read_predictions(model)
+        table = read_predictions(model)
         validation = table[table["split"] == "val"]
-    tested = rows.assign(split="test")[list(tables.SAMPLE_COLUMNS)]
-    answers = np.concatenate([tables.score_array(validation, classes), scores])
+    tested = rows.assign(split="test")[list(SAMPLE_COLUMNS)]
+    answers = np.concatenate([score_array(validation, classes), scores])
     threshold = model.model_facts.threshold
     positions = predicted_positions(answers, classes, threshold)
-    tables.write_predictions(
+    write_predictions(
         run,
         classes,
         pd.concat([validation, tested]),
         answers,
         [classes[at] for at in positions] if threshold else None,
     )
-    tables.write_split(run, tested)
+    write_split(run, tested)

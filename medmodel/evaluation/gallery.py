@@ -57,7 +57,7 @@ def image_table(
     """One row per image of the split, in the order of `data`.
 
     Args:
-        table: As from `runs.tables.read_predictions`.
+        table: As from `read_predictions`.
         data: The same split, as from `evaluation.scored`.
         split: Its name.
 

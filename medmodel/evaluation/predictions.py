@@ -13,7 +13,8 @@ from medmodel.core.errors import DataError
 from medmodel.core.samples import patient_stand_in
 from medmodel.language import _
 from medmodel.runs.run import Run
-from medmodel.runs.tables import PREDICTED, read_split, score_array, scored_classes
+from medmodel.runs.tables.predictions import PREDICTED, score_array, scored_classes
+from medmodel.runs.tables.split import read_split
 
 if TYPE_CHECKING:
     import pandas as pd

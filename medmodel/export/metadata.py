@@ -11,7 +11,7 @@ from medmodel.evaluation.multi_label.run_findings import model_decisions
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.runs.run import Run
-from medmodel.runs.tables import split_checksum
+from medmodel.runs.tables.split import split_checksum
 
 NAME = "medmodel.json"
 """File, and key in a model file's own metadata."""

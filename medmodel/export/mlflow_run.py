@@ -26,7 +26,7 @@ from medmodel.core.errors import MedModelError
 from medmodel.core.storage import read_if_whole, write_json
 from medmodel.language import N_, SOURCE, _, speaking
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.tables import read_cells
+from medmodel.runs.tables.cells import read_cells
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 EXPERIMENT = "MedModel"

@@ -35,7 +35,7 @@ from medmodel.export.task import export_task
 from medmodel.inference.export_check import Answers, ask
 from medmodel.language import _, speaking
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 
 if TYPE_CHECKING:
     import keras

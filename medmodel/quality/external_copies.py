@@ -11,7 +11,7 @@ from medmodel.data.datasets import Index, index_dataset, load_index
 from medmodel.quality import near_duplicates
 from medmodel.runs.copies import ExternalCopies, has_near_copies
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 
 if TYPE_CHECKING:
     import pandas as pd

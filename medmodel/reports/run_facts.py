@@ -30,7 +30,7 @@ from medmodel.language.right_to_left import isolated
 from medmodel.quality.report_store import load_issues
 from medmodel.runs.copies import copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 
 if TYPE_CHECKING:
     import pandas as pd

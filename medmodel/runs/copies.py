@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING
 
 from medmodel.core.storage import damaged, read_as, write_json, write_rows
 from medmodel.language import _, join_sentences, ngettext
-from medmodel.runs.multi_label.findings_table import read_findings
 from medmodel.runs.run import Run
-from medmodel.runs.tables import (
-    read_cells,
-    read_header,
-    read_predictions,
-    read_segmentation,
-)
+from medmodel.runs.tables.cells import read_cells, read_header
+from medmodel.runs.tables.findings import read_findings
+from medmodel.runs.tables.predictions import read_predictions
+from medmodel.runs.tables.segmentation import read_segmentation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +172,7 @@ def near_copies(split_table: pd.DataFrame, groups: Sequence[Sequence[str]]) -> s
     """Test images that look like a training or validation image but do not equal one.
 
     Args:
-        split_table: As from `tables.read_split`, with digests.
+        split_table: As from `read_split`, with digests.
         groups: Paths of images that look alike; of identical ones one stands for all.
     """
     digests = dict(zip(split_table["path"], split_table["digest"], strict=True))

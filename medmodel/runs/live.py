@@ -18,9 +18,10 @@ from typing import Any
 from medmodel.core.errors import MedModelError
 from medmodel.core.regular_files import open_regular
 from medmodel.language import translate
-from medmodel.runs import run_index, tables, watched
+from medmodel.runs import run_index, watched
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus, Status
+from medmodel.runs.tables.curves import METRICS, named_columns
 
 _STEP_COLUMNS = ("step", "loss", "accuracy")
 _EPOCH_COLUMNS = (
@@ -92,9 +93,9 @@ class Tail:
 def _spellings(name: str) -> list[str]:
     """A column's name; of a metric any, since a run learns late which it follows."""
     plain = name.removeprefix("val_")
-    if plain not in tables.METRICS:
+    if plain not in METRICS:
         return [name]
-    return [name, *(name.replace(plain, metric) for metric in tables.METRICS)]
+    return [name, *(name.replace(plain, metric) for metric in METRICS)]
 
 
 def _number(cells: list[str], place: int) -> float:
@@ -230,8 +231,7 @@ class Feed:
         self.run = run
         self.store = store
         steps, epochs = (
-            tables.named_columns(run, names)
-            for names in (_STEP_COLUMNS, _EPOCH_COLUMNS)
+            named_columns(run, names) for names in (_STEP_COLUMNS, _EPOCH_COLUMNS)
         )
         self.steps = Curve(Tail(run.steps_path, steps))
         self.epochs = Curve(Tail(run.history_path, epochs))

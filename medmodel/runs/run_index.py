@@ -36,13 +36,8 @@ from medmodel.runs.notes import Notes, notes_of
 from medmodel.runs.queue import queue_order
 from medmodel.runs.run import BATCHES, Run, RunStore
 from medmodel.runs.status import RunStatus, Status
-from medmodel.runs.tables import (
-    PREDICTED,
-    answer_columns,
-    read_cells,
-    read_header,
-    scored_classes,
-)
+from medmodel.runs.tables.cells import read_cells, read_header
+from medmodel.runs.tables.predictions import PREDICTED, answer_columns, scored_classes
 
 log = logging.getLogger("medmodel.runs.run_index")
 _READ = (

@@ -14,7 +14,7 @@ from medmodel.language import _, format_date
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from medmodel.runs.setting_words import setting_text, setting_title
-from medmodel.runs.tables import read_history
+from medmodel.runs.tables.curves import read_history
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,9 +20,14 @@ from medmodel.core.job import Job
 from medmodel.core.regular_files import open_for_writing
 from medmodel.core.storage import remove_temporaries
 from medmodel.language import N_, _
-from medmodel.runs import tables
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus, Status
+from medmodel.runs.tables.curves import (
+    append_epoch,
+    append_steps,
+    rewind_history,
+    rewind_steps,
+)
 from medmodel.runs.time_left import TimeLeft
 
 LOOK_SECONDS = 0.05
@@ -223,13 +228,13 @@ class StatusWriter:
         """Adds a finished epoch to history.csv and to the status.
 
         Args:
-            row: Values by the names of `tables.EPOCH_COLUMNS`; `attempt` and `time` are
+            row: Values by the names of `curves.EPOCH_COLUMNS`; `attempt` and `time` are
                 filled in, others that are missing stay empty.
         """
         defaults = {"attempt": self._status.attempt, "time": round(time.time(), 3)}
         values = {**defaults, **row}
         self._flush_steps()
-        tables.append_epoch(self.run, values)
+        append_epoch(self.run, values)
         self.update(epoch=int(values["epoch"]))
         for told in self.on_epoch:
             told(values)
@@ -327,8 +332,8 @@ class StatusWriter:
         """
         self._flush_steps()
         with self._file_lock:
-            tables.rewind_steps(self.run, step)
-            tables.rewind_history(self.run, epoch)
+            rewind_steps(self.run, step)
+            rewind_history(self.run, epoch)
         self.update(step=step, epoch=epoch)
 
     def _flush_steps(self) -> None:
@@ -337,7 +342,7 @@ class StatusWriter:
             rows = self._steps[:]
             if not rows:
                 return
-            tables.append_steps(self.run, rows)
+            append_steps(self.run, rows)
             del self._steps[: len(rows)]
 
 

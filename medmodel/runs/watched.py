@@ -15,8 +15,8 @@ import numpy as np
 
 from medmodel.core.errors import FileError
 from medmodel.core.storage import append_rows, read_as, write_json
-from medmodel.runs import tables
 from medmodel.runs.run import Run
+from medmodel.runs.tables.curves import rewind
 
 FILE = "watched.json"
 _MOST_BYTES = 4 << 20
@@ -93,7 +93,7 @@ def begin(run: Run, images: Watched, epoch: int) -> None:
     if read_watched(run) != images:
         table_path(run).unlink(missing_ok=True)
         write_json(run.folder / FILE, images)
-    tables.rewind(table_path(run), names, epoch)
+    rewind(table_path(run), names, epoch)
 
 
 def append_scores(run: Run, epoch: int, scores: Sequence[Sequence[float]]) -> None:

@@ -29,7 +29,7 @@ from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from medmodel.runs.time_plan import time_plan
 from medmodel.sweeps.candidates import (
     CANDIDATES,

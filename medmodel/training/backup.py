@@ -27,7 +27,7 @@ from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import renaming, replacing
 from medmodel.language import _
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_cells
+from medmodel.runs.tables.cells import read_cells
 from medmodel.training.callbacks import BestCheckpoint, StatusCallback, read_best
 from medmodel.training.checkpoint import model_is_whole
 

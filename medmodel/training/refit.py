@@ -16,7 +16,7 @@ from medmodel.core.storage import read_if_whole, write_json, write_rows
 from medmodel.evaluation.review.refit import write_validation
 from medmodel.evaluation.review.review_order import REVIEW_SCORES
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.tables import score_columns
+from medmodel.runs.tables.predictions import score_columns
 from medmodel.training.context import TrainingContext
 from medmodel.training.logistic_regression import log_probabilities
 from medmodel.training.softmax_head import (

@@ -16,7 +16,7 @@ from medmodel.data.segmentation.pairs import Masks, image_masks
 from medmodel.data.segmentation.prepared_masks import PreparedMasks, prepare_masks
 from medmodel.language import _
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import SPLIT_COLUMNS
+from medmodel.runs.tables.split import SPLIT_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +123,7 @@ def with_splits(prepared: Prepared, split: pd.DataFrame) -> Prepared:
 
     Args:
         prepared: Pixels of all images.
-        split: As from `tables.read_split`.
+        split: As from `read_split`.
     """
     columns = [name for name in SPLIT_COLUMNS if name in split]
     table = prepared.table[["path"]].merge(split[columns], on="path", how="left")

@@ -24,7 +24,7 @@ from medmodel.imaging.untrusted import DataFile
 from medmodel.inference import prediction
 from medmodel.inference.prediction import LoadedModel
 from medmodel.language import _
-from medmodel.runs import tables
+from medmodel.runs.tables import segmentation
 from medmodel.training.context import TrainingContext
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def write_segmentation(context: TrainingContext) -> None:
     progress = functools.partial(context.reporter.progress, "evaluating")
     loaded = prediction.load(context.run)
     table = list(outlined_rows(loaded, images, rows, progress))
-    tables.write_segmentation(context.run, table)
+    segmentation.write_segmentation(context.run, table)
 
 
 def outlined_rows(

@@ -27,12 +27,19 @@ from medmodel.inference import prediction
 from medmodel.language import _
 from medmodel.networks.hardware import choose_devices
 from medmodel.quality import near_duplicates, report_store
-from medmodel.runs import tables
 from medmodel.runs.copies import has_near_copies, near_copies, write_near_copies
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import SPLIT_COLUMNS, read_split, write_split
+from medmodel.runs.tables import predictions
+from medmodel.runs.tables.checked import set_damaged_checksums_aside
+from medmodel.runs.tables.split import (
+    SPLIT_COLUMNS,
+    read_split,
+    split_checksum,
+    split_checksum_of,
+    write_split,
+)
 from medmodel.runs.time_plan import time_plan
 from medmodel.training import segmentation
 from medmodel.training.callbacks import read_best
@@ -88,7 +95,7 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
         reporter.on_epoch.append(events.write)
     try:
         set_damaged_model_aside(run)
-        tables.set_damaged_checksums_aside(run)
+        set_damaged_checksums_aside(run)
         strategy, device = choose_devices(config.device)
         reporter.update(device=device)
         context, size_choice = prepare_context(run, reporter)
@@ -246,7 +253,7 @@ def write_predictions(context: TrainingContext) -> str:
     rows_of = prepared.table.loc[rows]
     names = [context.classes[position] for position in predicted]
     decided = run.model_facts.threshold is not None
-    tables.write_predictions(
+    predictions.write_predictions(
         run, context.classes, rows_of, scores, names if decided else None
     )
     return constant_prediction_warning(of_validation, context.classes)
@@ -317,7 +324,7 @@ def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
         RunError: It is damaged, and nothing tells what it was.
         DataError: Drawn again it would be another one.
     """
-    checksum, reason = tables.split_checksum(run), ""
+    checksum, reason = split_checksum(run), ""
     if run.split_path.exists() or checksum:
         try:
             table = read_split(run)
@@ -329,7 +336,7 @@ def _split(run: Run, index: Index, config: TrainConfig) -> pd.DataFrame:
                 raise
             reason = str(error)
     table = _draw_split(index, config)
-    if checksum is not None and tables.split_checksum_of(table) != checksum:
+    if checksum is not None and split_checksum_of(table) != checksum:
         raise DataError(
             f"{reason} " + _("It cannot be drawn again: the images have changed.")
         )

@@ -13,7 +13,7 @@ from medmodel.evaluation.evaluation import confusion_matrix
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.runs.notes import notes_of
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from tests.browser.conftest import (
     AppServer,
     at_rest,

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from medmodel.core.config import config_for
-from medmodel.runs import tables
 from medmodel.runs.run import Run
 from medmodel.runs.status import Failure, RunStatus
+from medmodel.runs.tables.curves import append_epoch, append_steps
 from tests.browser.conftest import AppServer, at_rest
 from tests.finished_run import create_ended
 
@@ -33,8 +33,8 @@ def ended(state: RunStatus, epochs: int = 3, **changes: Any) -> Run:
         losses = {"loss": 1 / epoch, "val_loss": 2.0 if epoch == 3 else 1 / epoch}
         shares = {"accuracy": 0.8, "val_accuracy": 0.7}
         row = {"epoch": epoch, "step": 10 * epoch, **losses, **shares}
-        tables.append_epoch(run, row)
-        tables.append_steps(run, [(0, epoch, 10 * epoch, 1 / epoch, 0.8)])
+        append_epoch(run, row)
+        append_steps(run, [(0, epoch, 10 * epoch, 1 / epoch, 0.8)])
     run.write_status(
         replace(run.status, state=state, best_epoch=min(2, epochs), **changes)
     )
@@ -88,7 +88,7 @@ def test_the_charts_tools_hide_no_curve(page: Page, app: AppServer) -> None:
 
 def test_a_single_step_is_a_point_within_the_axes(page: Page, app: AppServer) -> None:
     run = ended(RunStatus.STOPPED, epochs=0)
-    tables.append_steps(run, [(0, 1, 1, 0.8, 0.3)])
+    append_steps(run, [(0, 1, 1, 0.8, 0.3)])
     watch(page, app, run)
     page.wait_for_function(
         "() => document.querySelector('[data-chart=accuracy]')?.data?.[0].x.length"

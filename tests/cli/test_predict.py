@@ -20,9 +20,10 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import write_json
 from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.imaging.untrusted import open_image
-from medmodel.runs import queue, tables
+from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Failure, RunStatus
+from medmodel.runs.tables.split import read_split, write_split
 from tests.cli.conftest import Invoke
 from tests.cli.stand_in_model import STRANGE, Model, image_file
 from tests.finished_run import write_finished_run
@@ -132,10 +133,10 @@ def test_images_that_the_model_has_seen(
 ) -> None:
     file = image_file(tmp_path / "a.png", 9)
     digest = open_image(file.read_bytes()).digest
-    table = tables.read_split(run)
+    table = read_split(run)
     digests = [digest, *(f"{n:032x}" for n in range(len(table) - 1))]
     table = table.assign(split=split, digest=digests)
-    tables.write_split(run, table)
+    write_split(run, table)
     model.ood = STRANGE
     options = [] if split == "train" else ["--anyway"]
     (image,) = json_of("predict", run.id, file, *options)["images"]

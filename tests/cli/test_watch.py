@@ -11,9 +11,10 @@ import pytest
 
 from medmodel.cli import watch
 from medmodel.core.config import TrainConfig
-from medmodel.runs import queue, tables
+from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
+from medmodel.runs.tables.curves import append_epoch
 from tests.cli.conftest import Invoke
 
 Steps = Callable[..., Run]
@@ -53,7 +54,7 @@ def status_of(**values: Any) -> Callable[[Run], None]:
 
 def finished_epoch(run: Run) -> None:
     numbers = {"loss": 0.5, "accuracy": 0.75, "val_loss": 0.25, "val_accuracy": 1.0}
-    tables.append_epoch(run, {"attempt": 1, "epoch": 1, "step": 9, **numbers})
+    append_epoch(run, {"attempt": 1, "epoch": 1, "step": 9, **numbers})
     status_of(phase="training", message="Training.", epoch=1, epochs=2)(run)
 
 

@@ -17,8 +17,9 @@ from medmodel.benchmark.cluster.rows import (
 from medmodel.cluster.head import Head
 from medmodel.cluster.records import places_of_cluster, sent_run
 from medmodel.core.errors import ClusterError
-from medmodel.runs import queue, tables
+from medmodel.runs import queue
 from medmodel.runs.status import RunStatus
+from medmodel.runs.tables.curves import read_history
 
 
 def test_a_run_goes_on_where_its_node_was_lost_and_stops_when_asked(
@@ -48,6 +49,6 @@ def test_a_run_goes_on_where_its_node_was_lost_and_stops_when_asked(
         wait_for(lambda: not run.status.state.active, dispatcher)
         wait_for(lambda: sent_run(run).over, dispatcher)
     assert run.status.state is RunStatus.STOPPED and run.status.attempt == 2
-    epochs = list(tables.read_history(run)["epoch"])
+    epochs = list(read_history(run)["epoch"])
     assert epochs == list(range(1, len(epochs) + 1))  # each once, none left out
     assert sent_run(run).number == 1  # Ray tried again: it was handed in once

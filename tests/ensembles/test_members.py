@@ -18,9 +18,10 @@ from medmodel.ensembles.members import (
     common_split,
     submit,
 )
-from medmodel.runs import queue, tables
+from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import ImportedModel, RunStatus
+from medmodel.runs.tables.split import read_split, write_split
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 
@@ -152,25 +153,25 @@ def test_so_many_members(pair: list[Run]) -> None:
 
 
 def splits(run: Run, **by_path: str) -> None:
-    table = tables.read_split(run)
+    table = read_split(run)
     chosen = table["path"].map(lambda path: by_path.get(Path(path).stem))
-    tables.write_split(run, table.assign(split=chosen.fillna(table["split"])))
+    write_split(run, table.assign(split=chosen.fillna(table["split"])))
 
 
 def test_an_image_is_held_out_where_no_member_learned_from_it(pair: list[Run]) -> None:
-    names = sorted(Path(p).stem for p in tables.read_split(pair[0])["path"])
+    names = sorted(Path(p).stem for p in read_split(pair[0])["path"])
     first, second, third, *_rest = names
     splits(pair[0], **{first: "test", second: "val", third: "test"})
     splits(pair[1], **{first: "train", second: "test", third: "test"})
     table = common_split(pair)
-    assert list(table.columns) == list(tables.read_split(pair[0]).columns)
+    assert list(table.columns) == list(read_split(pair[0]).columns)
     stems = table["path"].map(lambda path: Path(path).stem)
     found = dict(zip(stems, table["split"], strict=True))
     assert [found[n] for n in (first, second, third)] == ["train", "val", "test"]
 
 
 def test_folds_keep_no_image_from_all(pair: list[Run]) -> None:
-    paths = tables.read_split(pair[0])["path"]
+    paths = read_split(pair[0])["path"]
     for at, run in enumerate(pair):
         half = {
             Path(p).stem: ("test", "train")[(n + at) % 2] for n, p in enumerate(paths)
@@ -184,24 +185,24 @@ def test_folds_keep_no_image_from_all(pair: list[Run]) -> None:
 def test_what_one_member_held_out_is_needed_to_judge_by(
     pair: list[Run], split: str
 ) -> None:
-    table = tables.read_split(pair[0])
+    table = read_split(pair[0])
     lost = (table["split"] == split) & (table["label"] == "dark")
     for run in pair:
-        tables.write_split(run, table)
-    tables.write_split(pair[0], table.assign(split=table["split"].mask(lost, "train")))
+        write_split(run, table)
+    write_split(pair[0], table.assign(split=table["split"].mask(lost, "train")))
     with pytest.raises(DataError, match="of dark no image"):
         common_split(pair)
     # Nobody had a test image of it: their models were judged without, too.
-    tables.write_split(pair[1], table.assign(split=table["split"].mask(lost, "train")))
+    write_split(pair[1], table.assign(split=table["split"].mask(lost, "train")))
     common = common_split(pair)
     assert set(common.loc[common["split"] == split, "label"]) == {"light"}
 
 
 def test_without_any_test_image(pair: list[Run]) -> None:
-    table = tables.read_split(pair[0])
+    table = read_split(pair[0])
     moved = table["split"].replace("test", "val")
     for run in pair:
-        tables.write_split(run, table.assign(split=moved))
+        write_split(run, table.assign(split=moved))
     assert set(common_split(pair)["split"]) == {"val"}
 
 
@@ -221,13 +222,13 @@ def other_label(table: pd.DataFrame) -> pd.DataFrame:
 def test_other_images(
     pair: list[Run], change: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> None:
-    tables.write_split(pair[1], change(tables.read_split(pair[1])))
+    write_split(pair[1], change(read_split(pair[1])))
     with pytest.raises(DataError, match="different images: the data set has changed"):
         common_split(pair)
 
 
 def test_labels_that_were_corrected(pair: list[Run]) -> None:
-    tables.write_split(pair[1], other_label(tables.read_split(pair[1])))
+    write_split(pair[1], other_label(read_split(pair[1])))
     with pytest.raises(DataError, match="different labels of the same images"):
         common_split(pair)
 
@@ -237,15 +238,15 @@ def test_a_member_of_an_earlier_version_wrote_no_digests(
     pair: list[Run], older: int
 ) -> None:
     for at, run in enumerate(pair):
-        table = tables.read_split(run).drop(columns="digest", errors="ignore")
+        table = read_split(run).drop(columns="digest", errors="ignore")
         digests = {} if at == older else {"digest": [*map(str, range(len(table)))]}
-        tables.write_split(run, table.assign(**digests))
+        write_split(run, table.assign(**digests))
     assert "digest" in common_split(pair)
 
 
 def test_images_of_the_same_name_that_were_replaced(pair: list[Run]) -> None:
     for at, run in enumerate(pair):
-        table = tables.read_split(run)
-        tables.write_split(run, table.assign(digest=[f"{at}"] * len(table)))
+        table = read_split(run)
+        write_split(run, table.assign(digest=[f"{at}"] * len(table)))
     with pytest.raises(DataError, match="has changed between them"):
         common_split(pair)

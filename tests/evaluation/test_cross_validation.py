@@ -18,9 +18,10 @@ from medmodel.evaluation.cross_validation import (
     seed_configs,
     summarize,
 )
-from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.run_index import entries
+from medmodel.runs.tables.predictions import SAMPLE_COLUMNS, write_predictions
+from medmodel.runs.tables.split import write_split
 
 
 def test_spread_by_hand() -> None:
@@ -74,11 +75,9 @@ def fold_run(config: TrainConfig, *paths: str, images: tuple[str, ...] = ()) -> 
     run = RunStore().create(config)
     rows = [*([path, "", "test", "a"] for path in paths), ["v", "", "val", "b"]]
     scores = np.array([[0.75, 0.25]] * len(paths) + [[0.5, 0.5]])
-    samples = pd.DataFrame(rows, columns=tables.SAMPLE_COLUMNS)
-    tables.write_predictions(run, ["a", "b"], samples, scores)
-    tables.write_split(
-        run, pd.DataFrame({"path": images, "patient": "", "split": "train"})
-    )
+    samples = pd.DataFrame(rows, columns=SAMPLE_COLUMNS)
+    write_predictions(run, ["a", "b"], samples, scores)
+    write_split(run, pd.DataFrame({"path": images, "patient": "", "split": "train"}))
     return run
 
 

@@ -35,7 +35,7 @@ from medmodel.runs.copies import (
 )
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from tests.conftest import draw_class_folders
 from tests.finished_run import decide_by_threshold, write_finished_run
 from tests.volumes import draw_volumes

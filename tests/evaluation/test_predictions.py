@@ -22,7 +22,8 @@ from medmodel.evaluation.predictions import (
 )
 from medmodel.evaluation.ranking_metrics import roc_auc, weighted_auc
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.tables import read_predictions, write_split
+from medmodel.runs.tables.predictions import read_predictions
+from medmodel.runs.tables.split import write_split
 
 pytestmark = pytest.mark.usefixtures("every_interval")
 

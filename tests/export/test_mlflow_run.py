@@ -25,10 +25,10 @@ from medmodel.export.mlflow_run import (
     start_export,
 )
 from medmodel.reports import evaluation_html
-from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables.curves import append_epoch
 from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.segmented_run import write_segmented_run
 
@@ -47,7 +47,7 @@ def run(class_folders: Path) -> Run:
     for epoch in (1, 2):
         row = {"epoch": epoch, "step": 5 * epoch, "time": 100.5 + epoch, "attempt": 1}
         losses = {"loss": 0.5 / epoch, "val_loss": float("nan"), "accuracy": 0.75}
-        tables.append_epoch(run, {**row, **losses})
+        append_epoch(run, {**row, **losses})
     with StatusWriter(run) as reporter:
         reporter.close(
             state=RunStatus.DONE, started=1.0, ended=2.0, device="Processor", attempt=1
@@ -68,7 +68,7 @@ def test_numbers_of_several_findings(class_folders: Path) -> None:
     config = replace(config_for("instant", str(class_folders)), multi_label=True)
     run = RunStore().create(config)
     row = {"epoch": 1, "step": 5, "time": 1.0, "attempt": 1, "loss": 0.5}
-    tables.append_epoch(run, {**row, "auc": 0.75, "val_loss": 0.25, "val_auc": 0.625})
+    append_epoch(run, {**row, "auc": 0.75, "val_loss": 0.25, "val_auc": 0.625})
     sent = [(name, value) for name, value, _when, _epoch in epoch_metrics(run)]
     assert sent == [
         *(("loss", 0.5), ("auc", 0.75), ("val_loss", 0.25), ("val_auc", 0.625)),

@@ -22,7 +22,7 @@ from medmodel.imaging import enhance, images
 from medmodel.imaging.enhance import Chain
 from medmodel.runs.run import RunStore
 from medmodel.runs.run_table import differing_settings
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from tests.finished_run import write_finished_run
 
 

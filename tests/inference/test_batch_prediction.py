@@ -18,10 +18,10 @@ from medmodel.core.storage import write_json
 from medmodel.evaluation.ood.fitting import Origin, fit_detector
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.inference import batch_prediction, prediction
-from medmodel.runs import tables
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables.predictions import read_predictions
 from tests.conftest import draw_class_folders
 from tests.evaluation.ood.drawn_vectors import FEATURES, drawn
 from tests.pages.page import work_in
@@ -73,7 +73,7 @@ def test_a_damaged_file_is_one_line(
     assert rows.loc["text.dcm", ["score_dark", "score_light"]].isna().all()
     assert set(rows.loc[rows["label"] == "", "problem"].index) == {"text.dcm"}
     # The very images that the run was asked about get the same scores.
-    known = tables.read_predictions(model()).set_index("path")
+    known = read_predictions(model()).set_index("path")
     same = rows.loc[known.index, "score_dark"].to_numpy()
     assert same == pytest.approx(known["score_dark"].to_numpy(), abs=1e-5)
     # Without digests nobody knows whether it was trained on; without a reference

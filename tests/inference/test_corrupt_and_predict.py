@@ -15,8 +15,14 @@ from medmodel.inference.corrupt_and_predict import (
     corrupt_and_predict,
     corrupted_images,
 )
-from medmodel.runs import tables
 from medmodel.runs.run import Run
+from medmodel.runs.tables.predictions import (
+    SAMPLE_COLUMNS,
+    read_predictions,
+    score_array,
+    scored_classes,
+    write_predictions,
+)
 from tests.tiny_run import make_tiny_run
 
 
@@ -30,8 +36,8 @@ def test_the_model_is_asked_about_every_corruption(run: Run) -> None:
     corrupt_and_predict(run, Job(lambda *news: told.append(news)), most=5)
     test = read_corruption_test(run)
     assert test is not None and len(test.clean.truth) == 5
-    table = tables.read_predictions(run)
-    scores = tables.score_array(table[table["split"] == "test"], test.clean.classes)
+    table = read_predictions(run)
+    scores = score_array(table[table["split"] == "test"], test.clean.classes)
     # Each is one of those that the run predicted itself, by the same pixels.
     for row in test.clean.scores:
         assert np.abs(scores - row).max(axis=1).min() < 1e-5
@@ -53,10 +59,10 @@ def test_it_ends_on_request_and_leaves_nothing(run: Run) -> None:
 
 
 def test_without_test_images_there_is_none(run: Run) -> None:
-    table = tables.read_predictions(run).assign(split="val")
-    classes = tables.scored_classes(table)
-    samples = table[list(tables.SAMPLE_COLUMNS)]
-    tables.write_predictions(run, classes, samples, tables.score_array(table, classes))
+    table = read_predictions(run).assign(split="val")
+    classes = scored_classes(table)
+    samples = table[list(SAMPLE_COLUMNS)]
+    write_predictions(run, classes, samples, score_array(table, classes))
     with pytest.raises(DataError, match="no test image"):
         corrupt_and_predict(run, UNATTENDED)
 

@@ -20,7 +20,7 @@ from medmodel.evaluation.ranking_metrics import average_precision
 from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.compared_curves_view import _curves_csv
 from pages._shared.comparison.comparison_view import _marked, _metrics_csv

@@ -17,7 +17,7 @@ from medmodel.core.messages import Command, Message
 from medmodel.predictor import Predictor
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.tables import read_split, write_split
+from medmodel.runs.tables.split import read_split, write_split
 from tests.damaged_workspace import IDS, unpack
 from tests.pages.page import open_page, said
 from tests.pages.test_diagnose_page import drop, first_choices, opened

@@ -21,7 +21,7 @@ from medmodel.core.errors import PredictionError
 from medmodel.core.storage import write_json
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.prediction import report_view
 from pages._shared.prediction.prediction_view import shuffled_words
 from tests.conftest import draw_class_folders

@@ -43,7 +43,7 @@ from medmodel.runs import queue
 from medmodel.runs.copies import ExternalCopies, write_near_copies
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.common import run_cache
 from pages._shared.common.thumbnails import small_images
 from pages._shared.evaluation import metrics_view

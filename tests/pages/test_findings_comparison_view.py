@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.runs import tables
 from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run
+from medmodel.runs.tables.split import read_split
 from tests.conftest import draw_class_folders
 from tests.findings_folder import FINDINGS, draw_findings_folder
 from tests.findings_run import write_findings_folds, write_findings_run
@@ -48,7 +48,7 @@ def test_mean_and_each_finding_are_compared(runs: list[Run]) -> None:
 
 
 def test_copies_are_said_and_no_table_with_them_is_promised(runs: list[Run]) -> None:
-    split = tables.read_split(runs[0])
+    split = read_split(runs[0])
     tested = split.loc[split["split"] == "test", "path"]
     write_near_copies(runs[0], set(tested[:6]))
     app = opened(*runs[:2])

@@ -15,13 +15,9 @@ from medmodel.core.errors import RunError
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.multi_label.finding_results import Decision
 from medmodel.reports.multi_label.finding_sentences import predicted_sentence
-from medmodel.runs import tables
-from medmodel.runs.multi_label.findings_table import (
-    read_findings,
-    truth_and_score,
-    write_findings,
-)
 from medmodel.runs.run import Run
+from medmodel.runs.tables.findings import read_findings, truth_and_score, write_findings
+from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.common import run_cache
 from pages._shared.multi_label.diagnosis_view import decisions_of, worth_sentence
 from pages._shared.prediction import prediction_cache
@@ -168,7 +164,7 @@ def test_what_is_cached_changes_with_the_answers(run: Run) -> None:
 
 def test_there_is_no_table_of_one_class(run: Run) -> None:
     with pytest.raises(RunError, match="several findings on one image"):
-        tables.read_predictions(run)
+        read_predictions(run)
 
 
 def test_evaluate_offers_a_test_on_another_folder(run: Run, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel.evaluation.thresholds import Rule, choose_thresholds, freeze_thresholds
 from medmodel.runs.run import Run
-from medmodel.runs.tables import CHECKSUMS
+from medmodel.runs.tables.checked import CHECKSUMS
 from pages._shared.common import run_cache
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run

@@ -12,7 +12,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation.clinical.reader_study import load_study, studies
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
-from medmodel.runs.tables import read_predictions, write_predictions
+from medmodel.runs.tables.predictions import read_predictions, write_predictions
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said
 

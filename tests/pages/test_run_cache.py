@@ -12,7 +12,7 @@ from medmodel.evaluation.evaluation import evaluate_predictions
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.subgroups import Subgroup
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.common import run_cache
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run

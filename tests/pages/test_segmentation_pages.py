@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel.core.errors import RunError
 from medmodel.predictor import Predictor
-from medmodel.runs import run_index, tables
+from medmodel.runs import run_index
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.common.model_choice import model_label
 from pages._shared.evaluation.segmentation_view import all_metrics
 from pages._shared.prediction import prediction_cache, segmentation_answer
@@ -241,7 +242,7 @@ def test_train_offers_no_recipes_to_compare_on_masks(run: Run) -> None:
 
 def test_what_is_for_classifications_says_so(run: Run) -> None:
     with pytest.raises(RunError, match="is a segmentation: this is for models"):
-        tables.read_predictions(run)
+        read_predictions(run)
     said_so = "is a segmentation: this is for models"
     with pytest.raises(RunError, match=said_so):
         Predictor().ask(run.id, np.zeros((1, 40, 40, 3), np.uint8))

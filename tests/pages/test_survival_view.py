@@ -19,7 +19,7 @@ from medmodel.reports.survival_figures import (
     kaplan_meier_figure,
     survival_calibration_figure,
 )
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.evaluation import survival_view as view
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run

@@ -12,9 +12,10 @@ from PIL import Image
 from medmodel.data.datasets import index_dataset, index_folder
 from medmodel.data.synthetic import write_phantoms
 from medmodel.quality.external_copies import find_external_copies
-from medmodel.runs import copies, tables
+from medmodel.runs import copies
 from medmodel.runs.copies import ExternalCopies
 from medmodel.runs.run import Run
+from medmodel.runs.tables.split import SPLIT_COLUMNS, read_split, write_split
 from tests.finished_run import write_finished_run
 
 
@@ -52,9 +53,9 @@ def model(own: Path) -> Run:
 
 def with_digests(run: Run, folder: Path) -> Run:
     digests = index_dataset(folder).readable[["path", "digest"]]
-    table = tables.read_split(run).merge(digests, on="path")
+    table = read_split(run).merge(digests, on="path")
     (run.folder / "split.csv").unlink()
-    tables.write_split(run, table[list(tables.SPLIT_COLUMNS)])
+    write_split(run, table[list(SPLIT_COLUMNS)])
     copies.write_near_copies(run, set())
     return run
 
@@ -108,9 +109,9 @@ def test_a_folder_without_all_of_its_images_is_no_basis(
 def test_images_that_the_run_never_had_do_not_count(
     model: Run, there: Path, own: Path
 ) -> None:
-    table = tables.read_split(model)
+    table = read_split(model)
     (model.folder / "split.csv").unlink()
-    tables.write_split(model, table.iloc[2:])
+    write_split(model, table.iloc[2:])
     assert find_external_copies(index_dataset(there), model) == ExternalCopies([], [])
 
 

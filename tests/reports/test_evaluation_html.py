@@ -24,7 +24,7 @@ from medmodel.quality.issues import Issue
 from medmodel.reports import evaluation_html, glossary, model_card, run_facts, svg
 from medmodel.runs.notes import change_notes
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from tests.conftest import draw_class_folders
 from tests.corrupted import write_corrupted
 from tests.finished_run import write_finished_run

@@ -18,7 +18,7 @@ from medmodel.reports.pdf_canvas import (
     wrapped,
 )
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 

@@ -9,8 +9,8 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.settings.recipes import IMPORTED
 from medmodel.core.storage import write_json
 from medmodel.reports import model_card
-from medmodel.runs import tables
 from medmodel.runs.status import ModelFacts
+from medmodel.runs.tables.split import SPLIT_COLUMNS, write_split
 from tests.finished_run import create_ended
 
 
@@ -19,8 +19,8 @@ def test_of_an_imported_model_only_what_is_known_is_said() -> None:
     test = create_ended(TrainConfig("/data/there", recipe=IMPORTED))
     write_json(test.folder / "external.json", {"model": model.id})
     rows = [("a.png", "a", "", "test", ""), ("b.png", "b", "", "test", "")]
-    split = pd.DataFrame(rows, columns=list(tables.SPLIT_COLUMNS))
-    tables.write_split(test, split)
+    split = pd.DataFrame(rows, columns=list(SPLIT_COLUMNS))
+    write_split(test, split)
     for run in (model, test):
         run.write_model_facts(ModelFacts(["a", "b"], Preprocessing(32), [], 16))
         run.model_path.touch()

@@ -10,9 +10,11 @@ import pytest
 
 from medmodel.core.errors import FileError
 from medmodel.reports import evaluation_html, evaluation_pdf, model_card, run_facts
-from medmodel.runs import copies, run_index, tables
+from medmodel.runs import copies, run_index
 from medmodel.runs.copies import Copies, copies_of, independent_predictions
 from medmodel.runs.run import Run, RunStore
+from medmodel.runs.tables.predictions import read_predictions, write_predictions
+from medmodel.runs.tables.split import SPLIT_COLUMNS, read_split, write_split
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 
@@ -27,7 +29,7 @@ def copied_run(tmp_path: Path) -> Run:
     """
     dataset = draw_class_folders(tmp_path / "data", ("a", "b"), 6)
     run = write_finished_run(dataset, "copied")
-    table = tables.read_predictions(run)
+    table = read_predictions(run)
     table["split"] = ["train", "val"] + ["test"] * 10
     labels = table["label"].eq("a").to_numpy()
     right = np.zeros(12, bool)
@@ -35,16 +37,16 @@ def copied_run(tmp_path: Path) -> Run:
     scores = np.where(right == labels, 0.9, 0.1)
     rows = table[table["split"] != "train"].index
     write(run, "predictions.csv")
-    tables.write_predictions(
+    write_predictions(
         run,
         ["a", "b"],
         table.loc[rows],
         np.stack([scores, 1 - scores], axis=1)[rows],
     )
-    split = table.assign(digest=list(DIGESTS))[list(tables.SPLIT_COLUMNS)]
+    split = table.assign(digest=list(DIGESTS))[list(SPLIT_COLUMNS)]
     split.loc[2, "digest"] = "a"
     write(run, "split.csv")
-    tables.write_split(run, split)
+    write_split(run, split)
     return run
 
 
@@ -54,7 +56,7 @@ def write(run: Run, name: str) -> None:
 
 
 def near(run: Run, *rows: int) -> set[str]:
-    paths = tables.read_split(run)["path"].iloc[list(rows)]
+    paths = read_split(run)["path"].iloc[list(rows)]
     return set(paths)
 
 
@@ -113,7 +115,7 @@ def test_the_split_of_copies_is_another_and_comes_back(tmp_path: Path) -> None:
     table = independent_predictions(run)
     assert (table["split"] == copies.LEFT_OUT).sum() == 1
     assert (table["split"] == "test").sum() == 9 and (table["split"] == "val").any()
-    assert copies.with_copies(table).equals(tables.read_predictions(run))
+    assert copies.with_copies(table).equals(read_predictions(run))
 
 
 def test_where_all_test_images_are_copies_they_are_shown_and_said(
@@ -122,7 +124,7 @@ def test_where_all_test_images_are_copies_they_are_shown_and_said(
     run = copied_run(tmp_path)
     copies.write_near_copies(run, near(run, *range(3, 12)))
     assert copies_of(run).all_are_copies
-    assert independent_predictions(run).equals(tables.read_predictions(run))
+    assert independent_predictions(run).equals(read_predictions(run))
     assert run_facts.evaluate_run(run).images == 10
     text = run_facts.test_copies(run)
     assert text == (
@@ -137,9 +139,9 @@ def test_where_all_test_images_are_copies_they_are_shown_and_said(
 def test_what_is_not_known_of_earlier_runs_is_said(tmp_path: Path) -> None:
     run = copied_run(tmp_path)
     assert str(copies_of(run)).endswith("Near copies were not looked for in this run.")
-    split = tables.read_split(run)
+    split = read_split(run)
     write(run, "split.csv")
-    tables.write_split(run, split.drop(columns="digest"))
+    write_split(run, split.drop(columns="digest"))
     assert copies_of(run) == Copies(10, None, None)
     assert "is not known for this run" in str(copies_of(run))
     assert run_facts.evaluate_run(run).images == 10

@@ -18,7 +18,7 @@ from medmodel.runs.run_table import (
     unlike_most,
 )
 from medmodel.runs.status import RunStatus
-from medmodel.runs.tables import append_epoch
+from medmodel.runs.tables.curves import append_epoch
 
 
 def test_best_epoch_and_differing_settings() -> None:

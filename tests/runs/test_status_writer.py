@@ -12,12 +12,12 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.storage import Lock, read_json
+from medmodel.runs import status_writer
 from medmodel.runs import status_writer as reporter_module
-from medmodel.runs import tables
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import EPOCH_COLUMNS
+from medmodel.runs.tables.curves import EPOCH_COLUMNS
 from medmodel.runs.time_left import Part, TimeLeft
 
 
@@ -182,14 +182,14 @@ def test_a_step_that_comes_while_others_are_written_is_written_next(
 ) -> None:
     reporter = StatusWriter(run)
     reporter.close()  # No thread writes beside this test.
-    append = tables.append_steps
+    append = status_writer.append_steps
 
     def append_slowly(run: Run, rows: list[object]) -> None:
         if len(reporter._steps) < 2:
             reporter.step(step=2, epoch=1, loss=0.5, metric=0.5)
         append(run, rows)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(tables, "append_steps", append_slowly)
+    monkeypatch.setattr(status_writer, "append_steps", append_slowly)
     reporter.step(step=1, epoch=1, loss=1.0, metric=0.5)
     reporter._flush_steps()
     assert [row["step"] for row in rows(run, "steps.csv")] == ["1"]

@@ -15,9 +15,14 @@ from medmodel.core.config import config_for
 from medmodel.core.errors import ConfigError, DataError, RunError
 from medmodel.ensembles import members
 from medmodel.evaluation.predictions import Predictions
-from medmodel.runs import queue, tables
+from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
+from medmodel.runs.tables.predictions import (
+    read_predictions,
+    score_columns,
+    write_predictions,
+)
 from medmodel.sweeps import best
 from medmodel.sweeps.best import BestDriver, best_members, log_loss, validation_scores
 from medmodel.sweeps.candidates import CANDIDATES, ENSEMBLE_OF_BEST, candidate_config
@@ -235,11 +240,11 @@ def test_scores_are_calibrated_before_they_are_compared(tmp_path: Path) -> None:
     folder = draw_class_folders(tmp_path / "set", images_per_class=30)
     run = write_finished_run(folder, "a")
     before = validation_scores(run)
-    table = tables.read_predictions(run)
-    names = tables.score_columns(run.model_facts.class_names)
+    table = read_predictions(run)
+    names = score_columns(run.model_facts.class_names)
     sure = table[names].to_numpy() ** 3
     sure /= sure.sum(axis=1, keepdims=True)
-    tables.write_predictions(run, run.model_facts.class_names, table, sure)
+    write_predictions(run, run.model_facts.class_names, table, sure)
     after = validation_scores(run)
     assert before and after
     assert log_loss(after) == pytest.approx(log_loss(before), abs=1e-3)

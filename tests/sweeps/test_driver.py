@@ -15,9 +15,10 @@ from medmodel.core import background, devices
 from medmodel.core.config import config_for
 from medmodel.core.devices import Device
 from medmodel.core.errors import RunError
-from medmodel.runs import queue, tables
+from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
+from medmodel.runs.tables.curves import append_epoch
 from medmodel.sweeps import sweep as sweeps
 from medmodel.sweeps.driver import Driver, drive
 from medmodel.sweeps.results import best_trial, equally_good, pareto_front
@@ -41,7 +42,7 @@ def begun(trials: int = 3, prune: bool = True, **space: Dimension) -> Sweep:
 
 def epoch(run: Run, number: int, loss: float) -> None:
     row: dict[str, Any] = {"attempt": 1, "epoch": number, "val_loss": loss}
-    tables.append_epoch(run, {**row, "val_accuracy": 1 - loss / 10})
+    append_epoch(run, {**row, "val_accuracy": 1 - loss / 10})
 
 
 def finish(run: Run, loss: float | None, seconds: float = 10.0) -> None:
@@ -86,7 +87,7 @@ def test_a_trial_on_several_findings_is_compared_by_its_loss() -> None:
     run.write_config(findings)
     for number, loss in enumerate((0.4, 0.3), start=1):
         row = {"attempt": 1, "epoch": number, "val_loss": loss, "val_auc": 0.9}
-        tables.append_epoch(run, row)
+        append_epoch(run, row)
     finish(run, None)
     driver.step()
     (trial,) = sweep.results.trials

@@ -23,7 +23,7 @@ from medmodel.networks.models import build_model
 from medmodel.runs.failures import NotANumberError
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import append_steps
+from medmodel.runs.tables.curves import append_steps
 from medmodel.training import callbacks
 from medmodel.training.callbacks import (
     Best,

@@ -31,7 +31,7 @@ from medmodel.networks.features import FEATURES, FeatureNetwork
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training import train
 from tests.encoder_files import (
     SIDE,

@@ -17,7 +17,7 @@ from medmodel.runs.copies import copies_of
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training import external_run
 from medmodel.worker import train_claimed
 from tests.conftest import draw_class_folders

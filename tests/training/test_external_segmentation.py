@@ -13,11 +13,13 @@ from medmodel.core.errors import DataError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.evaluation import external_validation
 from medmodel.networks.unet import build_unet
-from medmodel.runs import queue, run_index, tables
+from medmodel.runs import queue, run_index
 from medmodel.runs.copies import copies_of
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import ModelFacts, RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables.segmentation import read_segmentation
+from medmodel.runs.tables.split import read_split
 from medmodel.training import external_run
 from tests.conftest import draw_class_folders
 from tests.data.segmentation.masked_folder import draw_masked_folder
@@ -57,12 +59,12 @@ def outcome_of(model: Run, folder: Path) -> Run:
 
 def test_every_image_there_is_outlined(model: Run, there: Path) -> None:
     run = outcome_of(model, there)
-    table = tables.read_segmentation(run)
+    table = read_segmentation(run)
     assert list(table["path"]) == [f"images/p0{n}.png" for n in range(5)]
     assert set(table["split"]) == {"test"}
     assert list(table["area"] > 0) == [False, True, True, True, False]
     assert run.model_path.read_bytes() == model.model_path.read_bytes()
-    assert set(tables.read_split(run)["split"]) == {"test"}
+    assert set(read_split(run)["split"]) == {"test"}
     entry = {e.run.id: e for e in run_index.entries(RunStore())}[run.id]
     assert entry.test_of == model.id
     assert entry.test_dice == pytest.approx(table["dice"].mean())

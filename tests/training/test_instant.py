@@ -25,7 +25,7 @@ from medmodel.networks.features import COUNTS
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training import train
 from tests.conftest import draw_class_folders
 

@@ -26,7 +26,7 @@ from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import DecisionThreshold, RunStatus
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 from medmodel.training import train
 from tests.conftest import draw_class_folders
 

@@ -15,11 +15,15 @@ from medmodel.data.datasets import Index, index_dataset
 from medmodel.data.segmentation.prepared_masks import PreparedMasks
 from medmodel.evaluation.ood.detector import FILE_NAME, OodDetector
 from medmodel.inference import prediction
-from medmodel.runs import run_index, tables
+from medmodel.runs import run_index
 from medmodel.runs.copies import copies_of, has_near_copies
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables.cells import read_header
+from medmodel.runs.tables.curves import read_history
+from medmodel.runs.tables.segmentation import read_segmentation
+from medmodel.runs.tables.split import read_split
 from medmodel.training import segmentation, train
 from tests.conftest import draw_class_folders
 from tests.data.segmentation.masked_folder import draw_masked_folder
@@ -46,17 +50,15 @@ def folder(tmp_path: Path) -> Path:
 
 def test_masks_are_learned_with_curves_of_loss_and_dice(folder: Path) -> None:
     run = trained(settings(folder))
-    history = tables.read_history(run)
+    history = read_history(run)
     assert list(history["epoch"]) == [1, 2]
     assert {"loss", "dice", "val_loss", "val_dice"} < set(history)
     assert not {"accuracy", "val_accuracy"} & set(history)
-    assert tables.read_header(run.steps_path) == [
-        *("time", "epoch", "step", "loss", "dice")
-    ]
+    assert read_header(run.steps_path) == [*("time", "epoch", "step", "loss", "dice")]
     facts = run.model_facts
     assert facts.class_names == ["background", "lesion"]
     assert facts.mask_values == [0, 255]
-    split = tables.read_split(run)
+    split = read_split(run)
     assert set(split["label"]) == {"background", "lesion"}
     assert set(split["split"]) == {"train", "val", "test"}
     entry = run_index.finished(RunStore(), segmentations=True)[0]
@@ -65,7 +67,7 @@ def test_masks_are_learned_with_curves_of_loss_and_dice(folder: Path) -> None:
     assert run_index.finished(RunStore()) == []
     loaded = prediction.load(run)
     assert loaded.model.output_shape == (None, 32, 32, 2)
-    table = tables.read_segmentation(run)
+    table = read_segmentation(run)
     judged = split[split["split"] != "train"]
     assert set(table["path"]) == set(judged["path"])
     assert set(table["class"]) == {"lesion"}
@@ -90,7 +92,7 @@ def test_a_stopped_run_is_tested_too(
     monkeypatch.setattr(StatusWriter, "stop_requested", stopped)
     with StatusWriter(run) as reporter:
         assert train.train(run, reporter) is RunStatus.STOPPED
-    assert len(tables.read_segmentation(run))
+    assert len(read_segmentation(run))
     assert (run.folder / FILE_NAME).exists()
 
 

@@ -27,7 +27,7 @@ from medmodel.predictor import Predictor
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 
 CHART = "document.querySelector('.js-plotly-plot')"
 POINTS = f"({CHART}?.data ?? []).reduce((n, t) => n + (t.x?.length ?? 0), 0)"

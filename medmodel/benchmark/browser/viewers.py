@@ -20,7 +20,7 @@ from medmodel.core.errors import DataError
 from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.tables import read_cells
+from medmodel.runs.tables.cells import read_cells
 
 ARRIVE_SECONDS = 60
 """In which every viewer must have come; what they see is measured afterwards."""

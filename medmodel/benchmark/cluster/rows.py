@@ -17,9 +17,10 @@ from medmodel.cluster.dispatch import Dispatcher
 from medmodel.cluster.head import Head
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import DataError
-from medmodel.runs import queue, tables
+from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
+from medmodel.runs.tables.curves import read_history
 from medmodel.sweeps.driver import Driver
 from medmodel.sweeps.search_space import Dimension, SweepConfig
 from medmodel.sweeps.sweep import make_sweep
@@ -133,5 +134,5 @@ def wait_for(done: Callable[[], bool], dispatcher: Dispatcher) -> None:
 
 def epochs_of(run: Run, attempt: int) -> int:
     """Finished epochs of one of the run's starts."""
-    history = tables.read_history(run)
+    history = read_history(run)
     return int((history["attempt"] == attempt).sum()) if len(history) else 0

@@ -14,10 +14,10 @@ import time
 import types
 
 from medmodel import worker
-from medmodel.runs import tables
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables.curves import read_history
 
 EPOCH_SECONDS = 1.0
 MODULE = "medmodel.benchmark.cluster.waiting_worker"
@@ -25,7 +25,7 @@ MODULE = "medmodel.benchmark.cluster.waiting_worker"
 
 def train(run: Run, reporter: StatusWriter) -> RunStatus:
     """Waits for as many seconds as the run has epochs that are not finished."""
-    finished = len(tables.read_history(run))
+    finished = len(read_history(run))
     for epoch in range(finished + 1, run.config.epochs + 1):
         if reporter.stop_requested:
             return RunStatus.STOPPED

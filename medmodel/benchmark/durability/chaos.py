@@ -39,7 +39,9 @@ from medmodel.core.storage import read_json
 from medmodel.predictor import Predictor
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus, Status
-from medmodel.runs.tables import read_history, read_predictions, read_split
+from medmodel.runs.tables.curves import read_history
+from medmodel.runs.tables.predictions import read_predictions
+from medmodel.runs.tables.split import read_split
 
 EVENTS = 200
 PHASES = ("waiting", "checking", "preparing", "features", "training", "evaluating")

@@ -60,12 +60,14 @@ PLACES: dict[str, Place] = {
     "step in epoch 2": Place(f"{_CALLBACKS}.on_train_batch_end", 9),
     "validation": Place(f"{_CALLBACKS}.on_test_batch_end", 3),
     "best model saved": Place("medmodel.training.fitting.save_model"),
-    "history written": Place("medmodel.runs.tables.append_epoch", 2),
+    "history written": Place("medmodel.runs.status_writer.append_epoch", 2),
     "epoch 1 over": Place("medmodel.training.backup.Backup.on_epoch_end"),
     "epoch 2 over": Place("medmodel.training.backup.Backup.on_epoch_end", 2),
     "trained": Place("medmodel.training.fitting.mark_trained", before=True),
     "predicting": Place("medmodel.inference.prediction.predict"),
-    "evaluating": Place("medmodel.runs.tables.write_predictions", before=True),
+    "evaluating": Place(
+        "medmodel.runs.tables.predictions.write_predictions", before=True
+    ),
     "measuring": Place("medmodel.training.train.write_reference", before=True),
 }
 SMALL: dict[str, Any] = {"size": 32, "epochs": 3, "batch_size": 8, "device": "cpu"}

@@ -18,7 +18,7 @@ from medmodel.core.config import config_for
 from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
 from medmodel.runs.run import Run, RunStore
-from medmodel.runs.tables import read_predictions, score_array
+from medmodel.runs.tables.predictions import read_predictions, score_array
 from medmodel.worker import NICENESS
 
 AREA = 0.955

@@ -24,7 +24,7 @@ from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import read_predictions, score_array
+from medmodel.runs.tables.predictions import read_predictions, score_array
 from medmodel.sweeps.best import BestDriver
 from medmodel.sweeps.results import best_trial
 from medmodel.sweeps.search_space import best_sweep

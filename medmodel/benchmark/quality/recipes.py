@@ -22,7 +22,8 @@ from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.segmentation.summary import metrics
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import read_predictions, read_segmentation, score_array
+from medmodel.runs.tables.predictions import read_predictions, score_array
+from medmodel.runs.tables.segmentation import read_segmentation
 from medmodel.training import train
 
 

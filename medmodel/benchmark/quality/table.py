@@ -21,7 +21,7 @@ from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.runs.run import RunStore
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training import train
 
 SETS = {"pneumoniamnist28": 0.884, "chest_xray": 0.928, "blood_cells": 0.9}

@@ -24,7 +24,7 @@ from medmodel.inference import prediction
 from medmodel.inference.class_activation import Explainer
 from medmodel.inference.corrupt_and_predict import corrupted_images
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions, score_array
+from medmodel.runs.tables.predictions import read_predictions, score_array
 
 XRAYS = "chest_xray"
 SIZE = 128

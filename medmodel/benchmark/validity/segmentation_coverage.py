@@ -79,7 +79,7 @@ def asked_metrics(outlines: Outlines, simulations: int, seed: int) -> Iterator[A
 def _draw(
     outlines: Outlines, units: int, patients: bool, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Rows as of `tables.read_segmentation`: each unit with and without the class."""
+    """Rows as of `read_segmentation`: each unit with and without the class."""
     sizes = rng.integers(1, 6, units) if patients else np.ones(units, int)
     owner = np.repeat(np.arange(units), sizes)
     n = len(owner)

@@ -24,7 +24,7 @@ from medmodel.core.storage import damaged, read_as, write_json
 from medmodel.language import _
 from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import RUN_ID, Run
-from medmodel.runs.tables import scored_classes
+from medmodel.runs.tables.predictions import scored_classes
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 FEWEST, MOST = 2, 1000

@@ -34,7 +34,7 @@ from medmodel.evaluation.predictions import Predictions
 from medmodel.language import N_, _
 from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import Run
-from medmodel.runs.tables import (
+from medmodel.runs.tables.predictions import (
     PREDICTED,
     decided_by_threshold,
     predicted_position,

@@ -21,7 +21,7 @@ from medmodel.evaluation.metrics import METRICS
 from medmodel.language import N_, _
 from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import Run
-from medmodel.runs.tables import PREDICTED, score_columns
+from medmodel.runs.tables.predictions import PREDICTED, score_columns
 
 ALONE, MODEL, AIDED = N_("Reader alone"), N_("Model"), N_("Reader with model")
 

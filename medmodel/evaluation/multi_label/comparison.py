@@ -36,7 +36,7 @@ from medmodel.evaluation.paired_tests import holm, mean_area_difference
 from medmodel.evaluation.ranking_metrics import class_area, mean_area
 from medmodel.language import N_, _
 from medmodel.runs.copies import independent_findings
-from medmodel.runs.multi_label.findings_table import finding_names, truth_and_score
+from medmodel.runs.tables.findings import finding_names, truth_and_score
 
 if TYPE_CHECKING:
     import pandas as pd

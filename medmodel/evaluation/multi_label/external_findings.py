@@ -22,14 +22,15 @@ from medmodel.data.multi_label.findings import (
     split_findings,
 )
 from medmodel.language import _
-from medmodel.runs import tables
-from medmodel.runs.multi_label.findings_table import (
-    SAMPLE_COLUMNS,
+from medmodel.runs.run import Run
+from medmodel.runs.tables.findings import (
+    IMAGE_COLUMNS,
     read_findings,
     truth_and_score,
     write_findings,
 )
-from medmodel.runs.run import Run
+from medmodel.runs.tables.predictions import SAMPLE_COLUMNS
+from medmodel.runs.tables.split import write_split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +110,7 @@ def write_tables(
     tested = rows.assign(split="test")
     truth = indicators(list(rows["label"]), findings)
     answers = scores[:, [every.index(name) for name in findings]]
-    columns = list(SAMPLE_COLUMNS)
+    columns = list(IMAGE_COLUMNS)
     write_findings(
         run,
         findings,
@@ -119,4 +120,4 @@ def write_tables(
             np.concatenate([np.stack([s for _t, s in pairs], axis=1), answers]),
         ),
     )
-    tables.write_split(run, tested[list(tables.SAMPLE_COLUMNS)])
+    write_split(run, tested[list(SAMPLE_COLUMNS)])

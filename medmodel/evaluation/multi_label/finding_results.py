@@ -35,7 +35,7 @@ from medmodel.evaluation.temperature_scaling import (
 )
 from medmodel.evaluation.thresholds import Outcome, Rule, choose_threshold, outcome
 from medmodel.language import _
-from medmodel.runs.multi_label.findings_table import finding_names, truth_and_score
+from medmodel.runs.tables.findings import finding_names, truth_and_score
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,12 +19,8 @@ from medmodel.evaluation.multi_label.finding_results import (
 )
 from medmodel.language import _
 from medmodel.runs.copies import Copies, copies_of, independent_findings
-from medmodel.runs.multi_label.findings_table import (
-    SAMPLE_COLUMNS,
-    read_findings,
-    truth_and_score,
-)
 from medmodel.runs.run import Run
+from medmodel.runs.tables.findings import IMAGE_COLUMNS, read_findings, truth_and_score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +132,7 @@ def answers_table(table: pd.DataFrame, decisions: Sequence[Decision]) -> pd.Data
         columns[f"score_{decision.name}"] = score
         columns[f"probability_{decision.name}"] = shown
         columns[f"predicted_{decision.name}"] = called
-    samples = table[list(SAMPLE_COLUMNS)]
+    samples = table[list(IMAGE_COLUMNS)]
     return pd.concat([samples, pd.DataFrame(columns, index=table.index)], axis=1)
 
 

@@ -40,7 +40,8 @@ from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue, run_index
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Refit, RunStatus, Status
-from medmodel.runs.tables import read_split, score_columns, write_split
+from medmodel.runs.tables.predictions import score_columns
+from medmodel.runs.tables.split import read_split, write_split
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from medmodel.core.errors import DataError
 from medmodel.core.storage import damaged, read_bytes
 from medmodel.language import N_, _
 from medmodel.runs.run import Run
-from medmodel.runs.tables import score_array, scored_classes
+from medmodel.runs.tables.predictions import score_array, scored_classes
 
 if TYPE_CHECKING:
     import pandas as pd

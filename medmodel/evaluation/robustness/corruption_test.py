@@ -37,7 +37,7 @@ from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import N_, _, join_sentences, ngettext
 from medmodel.runs.run import Run
 from medmodel.runs.status import DecisionThreshold
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 
 if TYPE_CHECKING:
     import pandas as pd

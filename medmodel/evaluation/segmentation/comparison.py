@@ -159,7 +159,7 @@ def common_outlines(
     """The test images that every table has, brought into the same order.
 
     Args:
-        tables: Name of each model -> its table as from `tables.read_segmentation`.
+        tables: Name of each model -> its table as from `read_segmentation`.
         digests: Name of each model -> path -> digest of the image. Files of one name
             are no common image unless they are equal pixel by pixel.
 

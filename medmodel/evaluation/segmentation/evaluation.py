@@ -37,7 +37,7 @@ class SegmentationEvaluation:
 
 
 def evaluate_segmentation(table: pd.DataFrame) -> SegmentationEvaluation:
-    """The test images of a table as from `tables.read_segmentation`, in numbers.
+    """The test images of a table as from `read_segmentation`, in numbers.
 
     Raises:
         DataError: It holds no test image.

@@ -49,7 +49,7 @@ def metrics(rows: pd.DataFrame) -> dict[str, Estimate]:
     """Every metric of one class.
 
     Args:
-        rows: Of `tables.read_segmentation`, of one class and split.
+        rows: Of `read_segmentation`, of one class and split.
 
     Returns:
         `dice`, `iou`, `lesion_sensitivity`, `area_error` (absolute, as a share of the

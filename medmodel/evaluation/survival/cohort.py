@@ -18,7 +18,7 @@ from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.survival.outcomes import Outcome, match_outcomes
 from medmodel.language import _
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +83,7 @@ def score_images(predictions: pd.DataFrame, position: int) -> Images:
     """Validation and test images with the log-odds of one class's score.
 
     Args:
-        predictions: Of a run, as from `tables.read_predictions`.
+        predictions: Of a run, as from `read_predictions`.
         position: The class.
 
     Raises:

@@ -17,7 +17,7 @@ from medmodel.language import _, join_sentences, ngettext
 from medmodel.reports import run_facts
 from medmodel.runs.copies import with_copies
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 
 
 def tested_on(run: Run, evaluation: FindingsEvaluation) -> str:

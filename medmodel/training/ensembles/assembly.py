@@ -25,12 +25,8 @@ from medmodel.networks.precision import FLOAT32, PrecisionChoice
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import EnsembleMember, ModelFacts, RunStatus
 from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.tables import (
-    SPLIT_COLUMNS,
-    read_predictions,
-    read_split,
-    write_split,
-)
+from medmodel.runs.tables.predictions import read_predictions
+from medmodel.runs.tables.split import SPLIT_COLUMNS, read_split, write_split
 from medmodel.runs.time_plan import time_plan
 from medmodel.training.checkpoint import is_trained, mark_trained
 from medmodel.training.context import TrainingContext

@@ -10,8 +10,8 @@ from medmodel.data.datasets import Index
 from medmodel.data.multi_label.settings import fitted_settings
 from medmodel.inference import prediction
 from medmodel.language import _
-from medmodel.runs.multi_label.findings_table import write_findings
 from medmodel.runs.run import Run
+from medmodel.runs.tables.findings import write_findings
 from medmodel.training.context import TrainingContext
 
 

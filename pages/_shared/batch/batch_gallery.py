@@ -13,7 +13,7 @@ from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.reports.case.predicted_class import with_tie
 from medmodel.runs.run import Run
-from medmodel.runs.tables import scored_classes
+from medmodel.runs.tables.predictions import scored_classes
 from pages._shared.batch.outline_gallery import (
     choose_outlined,
     look_closer_at_outline,

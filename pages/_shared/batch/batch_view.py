@@ -13,7 +13,7 @@ from medmodel.language import _, ngettext, translate
 from medmodel.runs import queue
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus, Status
-from medmodel.runs.tables import scored_classes
+from medmodel.runs.tables.predictions import scored_classes
 from pages._shared.batch.batch_gallery import show_gallery
 from pages._shared.batch.batch_list import state_sentence
 from pages._shared.batch.batch_table import described

@@ -27,7 +27,7 @@ from medmodel.evaluation.temperature_scaling import Temperature, fit_temperature
 from medmodel.language import _
 from medmodel.runs.copies import Copies, copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 
 _Version = tuple[int, int]
 

@@ -10,7 +10,8 @@ from medmodel.core.errors import value_or_problem
 from medmodel.language import _
 from medmodel.runs import run_index
 from medmodel.runs.run_index import Entry
-from medmodel.runs.tables import read_header, scored_classes
+from medmodel.runs.tables.cells import read_header
+from medmodel.runs.tables.predictions import scored_classes
 from pages._shared.common.address import show_in_address
 from pages._shared.common.model_choice import (
     CHOSEN,

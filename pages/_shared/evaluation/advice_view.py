@@ -11,7 +11,7 @@ from medmodel.data.sample_size import class_counts
 from medmodel.language import _, ngettext, translate
 from medmodel.reports.advice import Advice, advice
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 from pages._shared.common import run_cache
 from pages._shared.common.words import plain
 from pages._shared.evaluation.gallery_view import ask_for

@@ -13,7 +13,7 @@ from medmodel.language import _, join_sentences
 from medmodel.language.right_to_left import isolated
 from medmodel.reports import plots
 from medmodel.runs.run import Run
-from medmodel.runs.tables import scored_classes
+from medmodel.runs.tables.predictions import scored_classes
 from pages._shared.common.legible import legible
 from pages._shared.common.tables import show_table
 from pages._shared.common.words import plain

@@ -21,8 +21,8 @@ from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _, join_sentences
 from medmodel.runs import run_index
 from medmodel.runs.copies import independent_findings
-from medmodel.runs.multi_label.findings_table import finding_names
 from medmodel.runs.run import Run
+from medmodel.runs.tables.findings import finding_names
 from pages._shared.common import widgets
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning

@@ -30,13 +30,10 @@ from medmodel.imaging.untrusted import (
 )
 from medmodel.language import _, translate
 from medmodel.reports.plots import framed
-from medmodel.runs.multi_label.findings_table import (
-    finding_names,
-    read_findings,
-    truth_and_score,
-)
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions, read_segmentation
+from medmodel.runs.tables.findings import finding_names, read_findings, truth_and_score
+from medmodel.runs.tables.predictions import read_predictions
+from medmodel.runs.tables.segmentation import read_segmentation
 from pages._shared.common.image_view import data_uri
 from pages._shared.prediction.file_facts import FileFacts
 

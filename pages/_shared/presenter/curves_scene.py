@@ -16,7 +16,7 @@ from medmodel.runs.live import Curve as GrowingCurve
 from medmodel.runs.live import Feed
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus, Status
-from medmodel.runs.tables import METRICS
+from medmodel.runs.tables.curves import METRICS
 from pages._shared.common import widgets
 from pages._shared.common.words import STATE_TITLES, duration
 from pages._shared.presenter.scene import Scene, go_to

@@ -29,7 +29,11 @@ from medmodel.reports import plots
 from medmodel.reports.case.predicted_class import predicted_sentence
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
-from medmodel.runs.tables import decided_by_threshold, predicted_position, score_array
+from medmodel.runs.tables.predictions import (
+    decided_by_threshold,
+    predicted_position,
+    score_array,
+)
 from pages._shared.common import run_cache, widgets
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 from pages._shared.presenter import room_view

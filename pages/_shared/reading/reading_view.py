@@ -19,7 +19,11 @@ from medmodel.language import _
 from medmodel.reports import plots
 from medmodel.reports.case.predicted_class import predicted_sentence
 from medmodel.runs.run import Run
-from medmodel.runs.tables import decided_by_threshold, predicted_position, score_array
+from medmodel.runs.tables.predictions import (
+    decided_by_threshold,
+    predicted_position,
+    score_array,
+)
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
 from pages._shared.common.image_view import show_image

@@ -18,7 +18,7 @@ from medmodel.language import _, ngettext, translate
 from medmodel.reports import figures
 from medmodel.runs import queue
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_split
+from medmodel.runs.tables.split import read_split
 from pages._shared.common import widgets
 from pages._shared.common.charts import show_figure
 from pages._shared.common.words import STATE_TITLES, plain

@@ -17,7 +17,8 @@ from medmodel.evaluation.review.review_order import ORDERS, SPLITS, images_to_re
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_split, score_columns
+from medmodel.runs.tables.predictions import score_columns
+from medmodel.runs.tables.split import read_split
 from pages._shared.common import widgets
 from pages._shared.common.charts import show_figure
 from pages._shared.common.image_view import show_image

@@ -21,7 +21,7 @@ from medmodel.evaluation.clinical.reader_study import (
 )
 from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from tests.finished_run import write_finished_run
 
 

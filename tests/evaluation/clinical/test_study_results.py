@@ -25,7 +25,7 @@ from medmodel.evaluation.clinical.study_results import (
     study_results,
 )
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from tests.conftest import draw_class_folders
 from tests.finished_run import decide_by_threshold, write_finished_run
 

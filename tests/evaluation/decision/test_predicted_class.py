@@ -24,7 +24,7 @@ from medmodel.export.metadata import model_metadata
 from medmodel.runs import run_index
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import DecisionThreshold
-from medmodel.runs.tables import predicted_position, read_predictions
+from medmodel.runs.tables.predictions import predicted_position, read_predictions
 from tests.finished_run import decide_by_threshold, write_finished_run
 
 CLASSES = ["ill", "well"]

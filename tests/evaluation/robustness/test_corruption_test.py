@@ -18,7 +18,7 @@ from medmodel.evaluation.robustness.corruption_test import (
 )
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from tests.finished_run import decide_by_threshold, write_finished_run
 
 

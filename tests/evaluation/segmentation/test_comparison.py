@@ -18,7 +18,7 @@ from medmodel.evaluation.segmentation.comparison import (
     permutation_p,
 )
 from medmodel.evaluation.segmentation.summary import in_mm, metrics
-from medmodel.runs.tables import SEGMENTATION_COLUMNS
+from medmodel.runs.tables.segmentation import SEGMENTATION_COLUMNS
 
 NAN = float("nan")
 

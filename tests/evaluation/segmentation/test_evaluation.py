@@ -7,7 +7,7 @@ import pytest
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.segmentation.evaluation import evaluate_segmentation
-from medmodel.runs.tables import SEGMENTATION_COLUMNS
+from medmodel.runs.tables.segmentation import SEGMENTATION_COLUMNS
 
 
 def table(*rows: tuple[str, str, str, str, float]) -> pd.DataFrame:

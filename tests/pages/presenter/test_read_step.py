@@ -14,7 +14,7 @@ from medmodel.audience.room import Attendance
 from medmodel.audience.slide import Slide
 from medmodel.evaluation.clinical.reading_room import PhoneAnswer
 from medmodel.runs.run import Run
-from medmodel.runs.tables import read_predictions
+from medmodel.runs.tables.predictions import read_predictions
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said
 from tests.pages.presenter import test_phones

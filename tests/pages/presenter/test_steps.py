@@ -15,7 +15,7 @@ from medmodel.data.datasets import index_dataset
 from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
-from medmodel.runs.tables import append_epoch
+from medmodel.runs.tables.curves import append_epoch
 from tests.conftest import draw_class_folders
 from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.findings_folder import draw_findings_folder

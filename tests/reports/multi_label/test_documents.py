@@ -15,14 +15,10 @@ from medmodel.reports.evaluation_html import model_card_html
 from medmodel.reports.multi_label import documents
 from medmodel.reports.multi_label.sheet import evaluation_sheet
 from medmodel.reports.pdf_canvas import PdfCanvas
-from medmodel.runs import tables
 from medmodel.runs.copies import write_near_copies
-from medmodel.runs.multi_label.findings_table import (
-    read_findings,
-    truth_and_score,
-    write_findings,
-)
 from medmodel.runs.run import Run
+from medmodel.runs.tables.findings import read_findings, truth_and_score, write_findings
+from medmodel.runs.tables.split import read_split
 from tests.findings_folder import FINDINGS, draw_findings_folder
 from tests.findings_run import write_findings_run
 
@@ -68,7 +64,7 @@ def test_every_document_says_the_numbers_of_the_page(
 def test_copies_do_not_count_and_are_said(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = tables.read_split(run)
+    table = read_split(run)
     tested = table.loc[table["split"] == "test", "path"]
     write_near_copies(run, set(tested[:6]))
     for text in texts(run, monkeypatch):

@@ -6,7 +6,7 @@ import pandas as pd
 
 from medmodel.evaluation.segmentation.evaluation import evaluate_segmentation
 from medmodel.reports.segmentation.metric_rows import metric_table
-from medmodel.runs.tables import SEGMENTATION_COLUMNS
+from medmodel.runs.tables.segmentation import SEGMENTATION_COLUMNS
 
 NAN = float("nan")
 

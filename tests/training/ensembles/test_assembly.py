@@ -17,10 +17,12 @@ from medmodel.export.report import export_folder
 from medmodel.inference import attribution, prediction
 from medmodel.inference.export_model import export_model
 from medmodel.inference.predictor_process import _explain
-from medmodel.runs import queue, tables
+from medmodel.runs import queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables.predictions import read_predictions, score_array
+from medmodel.runs.tables.split import read_split, write_split
 from medmodel.training.ensembles import assembly
 from tests.conftest import draw_class_folders
 from tests.tiny_run import make_tiny_run
@@ -53,15 +55,15 @@ def made(members: list[Run]) -> Run:
 def test_it_predicts_the_mean_and_needs_no_member(
     made: Run, members: list[Run]
 ) -> None:
-    table = tables.read_predictions(made)
+    table = read_predictions(made)
     classes = made.model_facts.class_names
     expected = []
     for run, facts in zip(members, made.model_facts.members, strict=True):
-        own = tables.read_predictions(run).set_index("path").loc[table["path"]]
-        scores = tables.score_array(own, classes)
+        own = read_predictions(run).set_index("path").loc[table["path"]]
+        scores = score_array(own, classes)
         expected.append(apply_temperature(scores, facts.temperature))
         assert facts.temperature == assembly.validation_temperature(run)
-    scores = tables.score_array(table, classes)
+    scores = score_array(table, classes)
     np.testing.assert_allclose(scores, np.mean(expected, axis=0), atol=2e-2)
     assert split_predictions(table, "test").classes == classes
     for run in members:
@@ -129,19 +131,19 @@ def test_a_member_that_was_deleted_before(members: list[Run]) -> None:
 
 
 def test_an_attempt_that_was_killed_goes_on(made: Run, members: list[Run]) -> None:
-    before = tables.read_predictions(made)
+    before = read_predictions(made)
     made.predictions_path.unlink()
     for run in members:
         queue.delete(run, RunStore())
     with StatusWriter(made) as reporter:
         assembly.assemble(made, reporter)
-    pd.testing.assert_frame_equal(tables.read_predictions(made), before)
+    pd.testing.assert_frame_equal(read_predictions(made), before)
 
 
 def test_images_that_have_changed_since(members: list[Run]) -> None:
     for run in members:
-        table = tables.read_split(run)
-        tables.write_split(run, table.assign(digest="0" * 32))
+        table = read_split(run)
+        write_split(run, table.assign(digest="0" * 32))
     run = submit(members, RunStore())
     with StatusWriter(run) as reporter, pytest.raises(DataError, match="have changed"):
         assembly.assemble(run, reporter)

@@ -13,11 +13,14 @@ from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import ConfigError, DataError, RunError
 from medmodel.data.datasets import index_dataset
 from medmodel.inference import prediction
-from medmodel.runs import run_index, tables
-from medmodel.runs.multi_label.findings_table import finding_names, read_findings
+from medmodel.runs import run_index
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.tables.cells import read_header
+from medmodel.runs.tables.curves import read_history
+from medmodel.runs.tables.findings import finding_names, read_findings
+from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training import train
 from medmodel.training.multi_label.findings_run import settings_for
 from tests.conftest import draw_class_folders
@@ -45,11 +48,11 @@ def folder(tmp_path: Path) -> Path:
 def test_findings_are_learned_with_curves_of_loss_and_auc(folder: Path) -> None:
     run = trained(settings(folder))
     assert run.config.multi_label and not run.config.class_weights
-    history = tables.read_history(run)
+    history = read_history(run)
     assert list(history["epoch"]) == [1, 2]
     assert {"loss", "auc", "val_loss", "val_auc"} < set(history)
     assert history["auc"].between(0, 1).all()
-    assert tables.read_header(run.steps_path)[-1] == "auc"
+    assert read_header(run.steps_path)[-1] == "auc"
     facts = run.model_facts
     assert facts.class_names == list(FINDINGS)
     table = read_findings(run)
@@ -64,7 +67,7 @@ def test_findings_are_learned_with_curves_of_loss_and_auc(folder: Path) -> None:
     np.testing.assert_allclose(explained.scores, answer, atol=1e-5)
     assert not run.predictions_path.exists()
     with pytest.raises(RunError, match="several findings on one image"):
-        tables.read_predictions(run)
+        read_predictions(run)
     assert run_index.finished(RunStore()) == []
     [entry] = run_index.finished(RunStore(), multi_label=True)
     assert entry.val_accuracy is None and 0 <= (entry.val_auc or -1) <= 1
@@ -73,7 +76,7 @@ def test_findings_are_learned_with_curves_of_loss_and_auc(folder: Path) -> None:
 
 def test_instant_learns_a_regression_for_each_finding(folder: Path) -> None:
     run = trained(config_for("instant", str(folder), size=32, epochs=8))
-    history = tables.read_history(run)
+    history = read_history(run)
     assert history["val_auc"].iloc[-1] > 0.9
     table = read_findings(run)
     tested = table[table["split"] == "test"]

@@ -10,8 +10,8 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
-from medmodel.runs.multi_label import findings_table
 from medmodel.runs.run import Run
+from medmodel.runs.tables import findings
 from tests.finished_run import create_ended
 
 
@@ -19,17 +19,17 @@ from tests.finished_run import create_ended
 def run() -> Run:
     run = create_ended(TrainConfig("/data/x", multi_label=True))
     rows = [("1.png", "p", "val"), ("2.png", "", "test")]
-    samples = pd.DataFrame(rows, columns=list(findings_table.SAMPLE_COLUMNS))
+    samples = pd.DataFrame(rows, columns=list(findings.IMAGE_COLUMNS))
     truth = np.array([[True, False], [False, False]])
     scores = np.array([[0.9, 0.25], [0.125, 1.0]])
-    findings_table.write_findings(run, ["a", "b,c"], samples, (truth, scores))
+    findings.write_findings(run, ["a", "b,c"], samples, (truth, scores))
     return run
 
 
 def test_round_trip(run: Run) -> None:
-    table = findings_table.read_findings(run)
-    assert findings_table.finding_names(table) == ["a", "b,c"]
-    truth, score = findings_table.truth_and_score(table, "a")
+    table = findings.read_findings(run)
+    assert findings.finding_names(table) == ["a", "b,c"]
+    truth, score = findings.truth_and_score(table, "a")
     assert truth.tolist() == [True, False] and score.tolist() == [0.9, 0.125]
     assert table["patient"].tolist() == ["p", ""]
 
@@ -48,7 +48,7 @@ def test_damage_is_named(run: Run, change: Callable[[str], str], reason: str) ->
     text = run.findings_path.read_text()
     run.findings_path.write_text(change(text))
     with pytest.raises(RunError, match=f"findings.csv.*{reason}"):
-        findings_table.read_findings(run)
+        findings.read_findings(run)
 
 
 def test_changed_since_written(run: Run) -> None:
@@ -56,7 +56,7 @@ def test_changed_since_written(run: Run) -> None:
         run.findings_path.read_text() + "3.png,,test,1,1,1,1\n"
     )
     with pytest.raises(RunError, match="3 of 2 rows"):
-        findings_table.read_findings(run)
+        findings.read_findings(run)
     run.findings_path.unlink()
     with pytest.raises(RunError, match="has not answered"):
-        findings_table.read_findings(run)
+        findings.read_findings(run)

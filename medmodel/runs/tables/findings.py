@@ -6,17 +6,22 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from medmodel.core.errors import FileError, RunError
+from medmodel.core.errors import RunError
 from medmodel.language import _
-from medmodel.runs import tables
 from medmodel.runs.run import Run
+from medmodel.runs.tables.checked import (
+    check_samples,
+    read_checked,
+    unreadable_told,
+    write_checked,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-SAMPLE_COLUMNS = ("path", "patient", "split")
+IMAGE_COLUMNS = ("path", "patient", "split")
 """What findings.csv says of each image before its findings."""
 _TRUE, _SCORE = "true_", "score_"
 _ROUNDING = 1e-3
@@ -33,13 +38,13 @@ def write_findings(
     Args:
         run: The run.
         findings: In the order of the model's outputs.
-        samples: Columns `SAMPLE_COLUMNS`, one row per image.
+        samples: Columns `IMAGE_COLUMNS`, one row per image.
         answers: Which findings each image has, and the model's probabilities; both of
             shape `(images, findings)`.
     """
-    rows = samples[list(SAMPLE_COLUMNS)].itertuples(index=False)
+    rows = samples[list(IMAGE_COLUMNS)].itertuples(index=False)
     header = [
-        *SAMPLE_COLUMNS,
+        *IMAGE_COLUMNS,
         *(f"{kind}{name}" for name in findings for kind in (_TRUE, _SCORE)),
     ]
     lines = (
@@ -53,21 +58,21 @@ def write_findings(
         ]
         for row, true, score in zip(rows, *answers, strict=True)
     )
-    tables.write_checked(run, run.findings_path, header, lines)
+    write_checked(run, run.findings_path, header, lines)
 
 
 def read_findings(run: Run) -> pd.DataFrame:
     """The run's findings.csv.
 
     Returns:
-        Columns `SAMPLE_COLUMNS` as text; of each finding `true_<finding>` as bool and
+        Columns `IMAGE_COLUMNS` as text; of each finding `true_<finding>` as bool and
         `score_<finding>` as float64.
 
     Raises:
         RunError: There is no such table yet, or it is not what was written.
     """
-    try:
-        content = tables.read_checked(run, run.findings_path)
+    with unreadable_told(run, run.findings_path):
+        content = read_checked(run, run.findings_path)
         if content is None:
             raise RunError(
                 _(
@@ -77,17 +82,6 @@ def read_findings(run: Run) -> pd.DataFrame:
                 )
             )
         return _parsed(content)
-    except FileError as error:
-        raise RunError(str(error)) from error
-    except ValueError as error:
-        raise RunError(
-            _(
-                "The findings.csv of {title} cannot be read ({reason}): restore it "
-                "from a backup, or train again.",
-                title=run.title,
-                reason=error,
-            )
-        ) from error
 
 
 def finding_names(table: pd.DataFrame) -> list[str]:
@@ -115,20 +109,20 @@ def _parsed(content: bytes) -> pd.DataFrame:
     names = [str(name) for name in pd.read_csv(io.BytesIO(content), nrows=0)]
     findings = [n.removeprefix(_SCORE) for n in names if n.startswith(_SCORE)]
     expected = [f"{kind}{name}" for name in findings for kind in (_TRUE, _SCORE)]
-    if not findings or names != [*SAMPLE_COLUMNS, *expected]:
+    if not findings or names != [*IMAGE_COLUMNS, *expected]:
         raise ValueError(_("its columns are others"))
     kinds = {
         name: float
-        for name in names[len(SAMPLE_COLUMNS) :]
+        for name in names[len(IMAGE_COLUMNS) :]
         if name.startswith((_TRUE, _SCORE))
     }
-    texts = dict.fromkeys(SAMPLE_COLUMNS, str)
+    texts = dict.fromkeys(IMAGE_COLUMNS, str)
     table = pd.read_csv(
         io.BytesIO(content),
         dtype={**kinds, **texts},
         keep_default_na=False,
     )
-    tables.check_samples(table)
+    check_samples(table)
     for name in findings:
         truth, score = table[f"{_TRUE}{name}"], table[f"{_SCORE}{name}"]
         if not ((score >= -_ROUNDING) & (score <= 1 + _ROUNDING)).all():

@@ -1,1 +1,0 @@
-"""Tables of runs on several findings of one image."""
