@@ -27,8 +27,8 @@ from medmodel.core.installation import program_stamps
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import Lock, open_log
 from medmodel.language import _
-from medmodel.runs import failures, queue, webhook
-from medmodel.runs.queue import Claim
+from medmodel.runs import claims, failures, queue, webhook
+from medmodel.runs.claims import Claim
 from medmodel.runs.run import RATE_TESTS, RUNS, Run, RunStore
 from medmodel.runs.status import Failure, RunStatus
 from medmodel.runs.status_writer import StatusWriter
@@ -62,9 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.reserved:
         _end_with_parent()
     claim_run = (
-        functools.partial(queue.claim_reserved, node=options.node)
+        functools.partial(claims.claim_reserved, node=options.node)
         if options.reserved
-        else queue.claim_run
+        else claims.claim_run
     )
     try:
         claim = claim_when_free(Run(options.folder.resolve()), claim_run)
@@ -113,11 +113,11 @@ def wait_and_train(store: RunStore) -> int:
         return 0
     program, ready = program_stamps(), store.root / "idle.ready"
     ready.unlink(missing_ok=True)
-    claim = queue.claim_next(store)
+    claim = claims.claim_next(store)
     for load in (_load_tensorflow, _load_training, _build_features):
         if claim is None:
             load()
-            claim = queue.claim_next(store)
+            claim = claims.claim_next(store)
     if claim is None:
         ready.touch()
         claim = _next_claim(store, program)
@@ -148,7 +148,7 @@ def _next_claim(store: RunStore, program: object) -> Claim | None:
             stamp, looked = now, time.monotonic()
             if program_stamps() != program:
                 return None
-            claim = queue.claim_next(store)
+            claim = claims.claim_next(store)
             if claim is not None:
                 return claim
             queued = any(queue.waiting(store))

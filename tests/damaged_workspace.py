@@ -243,7 +243,7 @@ def worker_error(workspace: Path) -> str:
     """What the worker does with a run until its training begins."""
     from medmodel.data.datasets import index_dataset
     from medmodel.data.folders import safe_folder
-    from medmodel.runs import queue, run_index
+    from medmodel.runs import claims, queue, run_index
     from medmodel.runs.run import RunStore
     from medmodel.runs.status_writer import StatusWriter
     from medmodel.training import train
@@ -252,7 +252,7 @@ def worker_error(workspace: Path) -> str:
     run_index.entries(store)
     list(queue.waiting(store))
     run = store.get(IDS["interrupted"])
-    claim = queue.claim_run(run)
+    claim = claims.claim_run(run)
     assert claim is not None
     try:
         run.check_settings()

@@ -17,7 +17,7 @@ from medmodel import worker as at_work
 from medmodel.core import devices
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.storage import Lock, locked, read_json
-from medmodel.runs import queue, webhook
+from medmodel.runs import claims, queue, webhook
 from medmodel.runs.run import RATE_TESTS, Run, RunStore
 from medmodel.runs.status import Failure, RunStatus
 from tests import stub_worker
@@ -264,7 +264,7 @@ def test_an_idle_worker_gives_way_when_the_program_is_updated(
     versions = iter([{"worker.py": 1}])
     newer = {"worker.py": 2}
     monkeypatch.setattr(at_work, "program_stamps", lambda: next(versions, newer))
-    monkeypatch.setattr(queue, "claim_next", lambda store: None)
+    monkeypatch.setattr(claims, "claim_next", lambda store: None)
     for load in ("_load_tensorflow", "_load_training", "_build_features"):
         monkeypatch.setattr(at_work, load, lambda: None)
     assert at_work.wait_and_train(store) == 0

@@ -1,9 +1,8 @@
-"""Queue of runs: which is trained next, on which device, by which worker.
+"""Queue of runs: what waits, what people ask of it, and the worker that comes for it.
 
 The queue is nothing but the folders of runs and batches whose status is `queued`,
 oldest first unless somebody moved one, and no process keeps it: whoever looks may start
-the next one, under one lock. A device is busy as long as a living process holds its
-lock, so a killed worker frees it at once.
+the next one, under one lock; see `claims`.
 
 Files in the workspace: `queue.lock` guards every change of the queue, `queue.json`
 holds the ids of waiting runs in the order that people gave them, `queue.changed` is
@@ -37,9 +36,9 @@ from medmodel.core.storage import (
     read_if_whole,
     write_json,
 )
-from medmodel.language import N_, SOURCE, _, speaking
+from medmodel.language import N_, _
 from medmodel.runs.run import BATCHES, RATE_TESTS, RUNS, Run, RunStore
-from medmodel.runs.status import Failure, RunStatus, Status
+from medmodel.runs.status import RunStatus, Status
 
 STOP_SECONDS = 20.0
 KILL_SECONDS = 5.0
@@ -72,23 +71,6 @@ class WorkerIdentity:
     node: str = ""
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A run that this process may train now, and where.
-
-    Args:
-        run: The run; this process holds its lock.
-        devices: What it computes on.
-        lock: The run's lock, to be released after the last status.
-        device_locks: To be held until the process ends, when its memory is free.
-    """
-
-    run: Run
-    devices: list[Device]
-    lock: Lock
-    device_locks: list[Lock]
-
-
 def submit(config: TrainConfig, store: RunStore) -> Run:
     """Puts a new run into the queue and sees that a worker comes for it.
 
@@ -110,19 +92,19 @@ def stop(run: Run) -> None:
     Raises:
         RunError: The run has ended already.
     """
-    store = _store_of(run)
-    with _queue_lock(store):
+    store = store_of(run)
+    with queue_lock(store):
         status = run.status
         if not status.state.active:
             raise RunError(_("{title} has ended already.", title=run.title))
         if status.state is RunStatus.QUEUED:
-            run.write_status(_stopped(status, N_("Stopped before it began.")))
+            run.write_status(stopped(status, N_("Stopped before it began.")))
         elif stop_overdue(run) and node_of(run):
             run.request_kill()  # by the cluster, which alone can
         elif stop_overdue(run):
             _kill(run)
             if not run.alive:
-                run.write_status(_stopped(status, N_("Stopped by force.")))
+                run.write_status(stopped(status, N_("Stopped by force.")))
         else:
             run.request_stop()
     audit.record("stop", run=run.id)
@@ -145,7 +127,7 @@ def resume(run: Run, store: RunStore) -> None:
         ConfigError: A setting is none that can be trained with.
     """
     run.check_settings()
-    with _queue_lock(store):
+    with queue_lock(store):
         status = run.status
         if status.state.active or status.state is RunStatus.DONE:
             raise RunError(
@@ -178,7 +160,7 @@ def delete(run: Run, store: RunStore) -> None:
     Raises:
         RunError: A worker holds it.
     """
-    with _queue_lock(store):
+    with queue_lock(store):
         store.delete(run)
     audit.record("delete", run=run.id)
 
@@ -218,8 +200,8 @@ def move(run: Run, places: int | None = None) -> None:
     Raises:
         RunError: It does not wait any more.
     """
-    store = _store_of(run)
-    with _queue_lock(store):
+    store = store_of(run)
+    with queue_lock(store):
         everything = [other for other, _status in waiting(store)]
         ids = [other.id for other in everything if not _is_rate_test(other)]
         if run.id not in ids:
@@ -267,7 +249,7 @@ def ensure_worker(store: RunStore) -> None:
         if locked(_idle_lock(store).path):
             return
         all_devices = devices.available()
-        if not all(locked(_device_lock(store, d).path) for d in all_devices) or any(
+        if not all(locked(device_lock(store, d).path) for d in all_devices) or any(
             waiting(store)
         ):
             start_worker(store)
@@ -329,80 +311,6 @@ def queue_stamp(store: RunStore) -> int:
         return 0
 
 
-def claim_next(store: RunStore) -> Claim | None:
-    """Takes the oldest waiting run whose device is free; None if there is none."""
-    # Most looks find nothing: find that out without holding up anybody.
-    if dispatched(store) or not any(waiting(store)):
-        return None
-    with _queue_lock(store):
-        reserved: set[str] = set()
-        for run, status in waiting(store):
-            if status.message != Status.message:  # as on a cluster, where it went
-                status = replace(status, message=Status.message)
-                run.write_status(status)
-            try:
-                with speaking(SOURCE):  # The reason is kept with the run.
-                    choices = _choices(run.config.device)
-            except RunError as error:
-                run.write_status(_unstartable(status, str(error)))
-                continue
-            free = [c for c in choices if reserved.isdisjoint(d.name for d in c)]
-            claim = _claim(run, status, free)
-            if claim is not None:
-                return claim
-            if len(choices) == 1:
-                # Otherwise a run that needs all GPUs would wait behind every newer one.
-                reserved |= {device.name for device in choices[0]}
-    return None
-
-
-def claim_run(run: Run) -> Claim | None:
-    """Takes this run, waiting or ended early; None while its device is busy.
-
-    Raises:
-        RunError: The run is done, another worker has it, or this machine lacks the
-            device.
-    """
-    store = _store_of(run)
-    with _queue_lock(store):
-        status = run.status
-        if status.state in (RunStatus.RUNNING, RunStatus.DONE):
-            raise RunError(
-                _(
-                    "The run {title} is {state} already.",
-                    title=run.title,
-                    state=_(status.state.value),
-                )
-            )
-        return _claim(run, status, _choices(run.config.device))
-
-
-def claim_reserved(run: Run, node: str = "") -> Claim | None:
-    """Takes this run on whatever this machine shows, which a scheduler reserved.
-
-    None while another process works on it, such as one on a node that was lost.
-
-    Args:
-        run: The run.
-        node: This machine, in words.
-
-    Raises:
-        RunError: It has ended.
-    """
-    store = _store_of(run)
-    with _queue_lock(store):
-        status = run.status
-        if not status.state.active and status.state is not RunStatus.INTERRUPTED:
-            raise RunError(_("{title} has ended already.", title=run.title))
-        lock = run.lock
-        if status.state is RunStatus.RUNNING or not lock.acquire():
-            return None
-        group = devices.gpus() or devices.available()[:1]
-        titles = ", ".join(device.title for device in group)
-        _write_claim(run, status, titles, node)
-        return Claim(run, group, lock, [])
-
-
 def change_waiting(run: Run, expected: RunStatus, **changes: Any) -> bool:
     """Changes the status of a run that no worker holds; whether that was done.
 
@@ -411,7 +319,7 @@ def change_waiting(run: Run, expected: RunStatus, **changes: Any) -> bool:
         expected: Its state; where it is another by now, nothing is changed.
         **changes: Fields of `Status`.
     """
-    with _queue_lock(_store_of(run)):
+    with queue_lock(store_of(run)):
         status = run.status
         if status.state is not expected or run.alive:
             return False
@@ -429,83 +337,8 @@ def node_of(run: Run) -> str:
     return identity.node if identity else ""
 
 
-def _claim(run: Run, status: Status, choices: list[list[Device]]) -> Claim | None:
-    """Locks the run and the first free devices; the caller holds the queue's lock."""
-    store = _store_of(run)
-    for group in choices:
-        held = _acquire_all([_device_lock(store, device) for device in group])
-        if held is None:
-            continue
-        lock = run.lock
-        if not lock.acquire():
-            _release_all(held)
-            return None
-        _write_claim(run, status, ", ".join(device.title for device in group))
-        return Claim(run, group, lock, held)
-    return None
-
-
-def _write_claim(run: Run, status: Status, device: str, node: str = "") -> None:
-    import psutil  # not for who only looks at the queue
-
-    process = psutil.Process()
-    identity = WorkerIdentity(process.pid, process.create_time(), node)
-    write_json(run.folder / "worker.json", identity)
-    run.write_status(
-        replace(
-            status,
-            state=RunStatus.RUNNING,
-            phase="checking",
-            message="Starting.",
-            device=device,
-            attempt=status.attempt + 1,
-            started=time.time(),
-            ended=0.0,
-            heartbeat=time.time(),
-            failure=None,
-        )
-    )
-
-
-def _choices(name: str) -> list[list[Device]]:
-    """Groups of devices on which a run may start, best first.
-
-    Raises:
-        RunError: This machine has no such device.
-    """
-    all_devices = devices.available()
-    gpus = [device for device in all_devices if device.is_gpu]
-    if name == "auto":
-        return [[device] for device in gpus or all_devices]
-    if name == "all_gpus" and gpus:
-        return [gpus]
-    matching = [device for device in all_devices if device.name == name]
-    if not matching:
-        names = ", ".join(device.name for device in all_devices)
-        raise RunError(
-            _(
-                "This machine has no device {name}; it has {names}.",
-                name=name,
-                names=names,
-            )
-        )
-    return [matching]
-
-
-def _acquire_all(locks: list[Lock]) -> list[Lock] | None:
-    for position, lock in enumerate(locks):
-        if locked(lock.path) or not lock.acquire():
-            _release_all(locks[:position])
-            return None
-    return locks
-
-
-def _release_all(locks: list[Lock]) -> None:
-    for lock in locks:
-        lock.release()
-
-
-def _stopped(status: Status, message: str) -> Status:
+def stopped(status: Status, message: str) -> Status:
+    """The status of a run that nobody works on any more."""
     return replace(
         status,
         state=RunStatus.STOPPED,
@@ -513,15 +346,6 @@ def _stopped(status: Status, message: str) -> Status:
         message=message,
         seconds_left=None,
         ended=time.time(),
-    )
-
-
-def _unstartable(status: Status, message: str) -> Status:
-    advice = N_("Start it again with another device.")
-    return replace(
-        _stopped(status, message),
-        state=RunStatus.FAILED,
-        failure=Failure("device", message, advice),
     )
 
 
@@ -547,11 +371,13 @@ def _kill(run: Run) -> None:
         time.sleep(0.02)
 
 
-def _store_of(run: Run) -> RunStore:
+def store_of(run: Run) -> RunStore:
+    """The workspace of a run, whatever folder of it the run is in."""
     return RunStore(run.folder.parent.parent)
 
 
-def _queue_lock(store: RunStore) -> Lock:
+def queue_lock(store: RunStore) -> Lock:
+    """Held while the queue changes."""
     return Lock(store.root / "queue.lock")
 
 
@@ -559,7 +385,8 @@ def _idle_lock(store: RunStore) -> Lock:
     return Lock(store.root / "idle.lock")
 
 
-def _device_lock(store: RunStore, device: Device) -> Lock:
+def device_lock(store: RunStore, device: Device) -> Lock:
+    """Held by the worker that computes there."""
     return Lock(store.root / "devices" / f"{device.name}.lock")
 
 

@@ -15,8 +15,8 @@ from medmodel.cluster.dispatch import Dispatcher
 from medmodel.cluster.head import Head
 from medmodel.cluster.records import cluster_state, sent_run
 from medmodel.core.config import TrainConfig
-from medmodel.runs import queue
-from medmodel.runs.queue import Claim
+from medmodel.runs import claims, queue
+from medmodel.runs.claims import Claim
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from tests.stub_head import StubHead, stub_head
@@ -65,7 +65,7 @@ def sent(dispatcher: Dispatcher) -> Run:
 
 def taken(run: Run, node: str = "") -> Claim:
     """What a worker on a node does first."""
-    claim = queue.claim_reserved(run, node)
+    claim = claims.claim_reserved(run, node)
     assert claim is not None
     return claim
 
@@ -397,9 +397,9 @@ def test_nobody_else_takes_runs_while_they_go_to_a_cluster(stub: StubHead) -> No
     submitted()
     lock = queue.dispatcher_lock(store)
     assert lock.acquire()
-    assert queue.dispatched(store) and queue.claim_next(store) is None
+    assert queue.dispatched(store) and claims.claim_next(store) is None
     lock.release()
-    claim = queue.claim_next(store)
+    claim = claims.claim_next(store)
     assert claim is not None
     for held in (claim.lock, *claim.device_locks):
         held.release()
@@ -412,8 +412,8 @@ def test_without_a_cluster_no_run_says_that_it_waits_for_one(
     dispatcher.look()
     assert "cluster" in runs[1].status.message
     monkeypatch.delenv("MEDMODEL_RAY")
-    claim = queue.claim_next(RunStore())
-    assert claim is not None and queue.claim_next(RunStore()) is None
+    claim = claims.claim_next(RunStore())
+    assert claim is not None and claims.claim_next(RunStore()) is None
     assert runs[1].status.message == "Waiting for its turn."
     for held in (claim.lock, *claim.device_locks):
         held.release()
@@ -423,10 +423,10 @@ def test_a_reserved_run_is_taken_once_and_never_after_its_end(stub: StubHead) ->
     (run,) = submitted()
     claim = taken(run)
     assert not claim.device_locks  # another node's processor is not this one's
-    assert queue.claim_reserved(run) is None
+    assert claims.claim_reserved(run) is None
     end(claim, RunStatus.STOPPED, 1e9)
     with pytest.raises(queue.RunError, match="ended already"):
-        queue.claim_reserved(run)
+        claims.claim_reserved(run)
 
 
 def test_the_process_ends_with_the_last_shell(

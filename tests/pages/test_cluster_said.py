@@ -14,7 +14,7 @@ from medmodel.cluster.records import (
     write_sent_run,
 )
 from medmodel.core.config import config_for
-from medmodel.runs import queue
+from medmodel.runs import claims, queue
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from tests.pages.page import field, open_page
@@ -63,7 +63,7 @@ def test_a_run_names_node_and_job_and_the_queue_says_why_it_waits(
     write_sent_run(run, SentRun("medmodel-x-1", 1, over=False))
     assert "waits for a free node" in texts("models/runs.py")
     assert "Job on the cluster: medmodel-x-1" in texts("models/runs.py", run=run.id)
-    claim = queue.claim_reserved(run, "gpu-01 (1a)")
+    claim = claims.claim_reserved(run, "gpu-01 (1a)")
     assert claim is not None
     said = texts("models/runs.py", run=run.id)
     assert "Node: gpu-01 (1a). Job: medmodel-x-1" in said

@@ -18,7 +18,7 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
 from medmodel.core.storage import locked, write_json
 from medmodel.runs import queue
-from medmodel.runs.queue import Claim
+from medmodel.runs.claims import Claim, claim_next, claim_run
 from medmodel.runs.run import BATCHES, RATE_TESTS, Run, RunStore
 from medmodel.runs.status import RunStatus, Status
 
@@ -72,7 +72,7 @@ def end(claim: Claim, state: RunStatus = RunStatus.DONE) -> None:
 
 
 def claimed(store: RunStore) -> Claim:
-    claim = queue.claim_next(store)
+    claim = claim_next(store)
     assert claim is not None
     held.append(claim)
     return claim
@@ -87,7 +87,7 @@ def test_oldest_first_one_per_device(store: RunStore) -> None:
     assert old.status.attempt == 1
     assert old.status.started > 0
     assert old.status.device == "CPU"
-    assert queue.claim_next(store) is None
+    assert claim_next(store) is None
     assert young.status.state is RunStatus.QUEUED
     end(claim)
     assert claimed(store).run.id == young.id
@@ -101,7 +101,7 @@ def test_gpus_are_preferred_and_waited_for(
         queued(store, number)
     first, second = claimed(store), claimed(store)
     assert [d.name for d in first.devices + second.devices] == ["gpu:0", "gpu:1"]
-    assert queue.claim_next(store) is None  # The processor is no place to hurry to.
+    assert claim_next(store) is None  # The processor is no place to hurry to.
     on_processor = queued(store, 3, device="cpu")
     assert claimed(store).run.id == on_processor.id
 
@@ -114,23 +114,23 @@ def test_all_gpus_waits_for_all_and_is_not_overtaken(
     both = queued(store, 2, device="all_gpus")
     queued(store, 3)
     first = claimed(store)
-    assert queue.claim_next(store) is None  # gpu:1 is kept for the older run.
+    assert claim_next(store) is None  # gpu:1 is kept for the older run.
     end(first)
     claim = claimed(store)
     assert claim.run.id == both.id
     assert [device.name for device in claim.devices] == ["gpu:0", "gpu:1"]
-    assert queue.claim_next(store) is None
+    assert claim_next(store) is None
 
 
 @pytest.mark.parametrize("device", ["gpu:0", "all_gpus", "quantum"])
 def test_missing_device(store: RunStore, device: str) -> None:
     run = queued(store, 1, device=device)
-    assert queue.claim_next(store) is None
+    assert claim_next(store) is None
     status = run.status
     assert status.state is RunStatus.FAILED
     assert status.failure is not None and device in status.failure.message
     with pytest.raises(RunError, match="has no device"):
-        queue.claim_run(run)
+        claim_run(run)
 
 
 def test_damaged_runs_do_not_hold_up_the_queue(store: RunStore) -> None:
@@ -152,7 +152,7 @@ def test_threads_never_claim_the_same_run(
         queued(store, number)
     claims: list[Claim | None] = []
     threads = [
-        threading.Thread(target=lambda: claims.append(queue.claim_next(store)))
+        threading.Thread(target=lambda: claims.append(claim_next(store)))
         for _ in range(8)
     ]
     for thread in threads:
@@ -168,7 +168,7 @@ def test_stop_of_a_waiting_run(store: RunStore) -> None:
     run = queued(store, 1)
     queue.stop(run)
     assert run.status.state is RunStatus.STOPPED
-    assert queue.claim_next(store) is None
+    assert claim_next(store) is None
     with pytest.raises(RunError, match="has ended already"):
         queue.stop(run)
 
@@ -334,7 +334,7 @@ def test_a_run_is_looked_at_under_the_lock(
         run.write_status(Status(RunStatus.DONE))
         yield
 
-    monkeypatch.setattr(queue, "_queue_lock", lock)
+    monkeypatch.setattr(queue, "queue_lock", lock)
     with pytest.raises(RunError, match=message):
         act(run)
     assert run.status.state is RunStatus.DONE
@@ -365,7 +365,7 @@ def test_batches_wait_in_the_same_queue(class_folders: Path, place: str) -> None
     assert [run.folder for run, _status in queue.waiting(batches)] == both
     assert [run.folder for run in store.list()] == [third.folder, first.folder]
     store.delete(first)
-    claim = queue.claim_next(store)
+    claim = claim_next(store)
     assert claim is not None and claim.run.folder == second.folder
     claim.lock.release()
     for lock in claim.device_locks:

@@ -6,7 +6,7 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
-from medmodel.runs import queue, run_index
+from medmodel.runs import claims, queue, run_index
 from medmodel.runs.run import RATE_TESTS, Run, RunStore
 
 
@@ -54,7 +54,7 @@ def test_what_comes_later_waits_behind(runs: list[Run]) -> None:
 
 def test_the_first_of_the_order_is_trained_next(runs: list[Run]) -> None:
     queue.move(runs[1])
-    claim = queue.claim_next(RunStore())
+    claim = claims.claim_next(RunStore())
     assert claim is not None and claim.run.id == runs[1].id
     assert run_index.runs_before(runs[0], RunStore()) == 1
     with pytest.raises(RunError, match="does not wait"):

@@ -12,7 +12,7 @@ from medmodel.evaluation import external_validation
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
-from medmodel.runs import queue, run_index
+from medmodel.runs import claims, queue, run_index
 from medmodel.runs.copies import copies_of
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
@@ -80,7 +80,7 @@ def test_a_model_that_is_gone_is_told_in_the_status(
     RunStore().delete(run)
     monkeypatch.setattr("medmodel.worker._print_to_log", lambda run: None)
     monkeypatch.setattr("medmodel.worker._compute_on", lambda devices: None)
-    claim = queue.claim_run(test)
+    claim = claims.claim_run(test)
     assert claim is not None
     try:
         assert train_claimed(claim) == 1

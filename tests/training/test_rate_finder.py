@@ -12,7 +12,7 @@ import pytest
 from medmodel import worker
 from medmodel.core.config import config_for
 from medmodel.core.errors import Cancelled, ConfigError
-from medmodel.runs import queue
+from medmodel.runs import claims, queue
 from medmodel.runs.rate_tests.curve import (
     FEWEST,
     RATES,
@@ -86,7 +86,7 @@ def test_a_test_is_a_job_of_the_queue(class_folders: Path) -> None:
     test = asked(class_folders)
     assert [run.id for run, _status in queue.waiting(RunStore())] == [test.id]
     assert RunStore().list() == []
-    claim = queue.claim_run(test)
+    claim = claims.claim_run(test)
     assert claim is not None
     with StatusWriter(test) as reporter:
         assert worker._work(test, reporter) is RunStatus.DONE
