@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Blanks in front are left out, and full-width signs taken for the usual ones. Where
+# decimals have a comma, a semicolon ends the cell of a file that has none of its own.
+_FORMULA = re.compile(
+    r"(?:\A|(?<=[;\t\r\n]))(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|\A[\t\r\n])"
+)
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -21,8 +28,8 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """Text that no spreadsheet takes for a formula, wherever it parts it."""
+    return _FORMULA.sub("'", text)
 
 
 def csv_file(text: str) -> bytes:

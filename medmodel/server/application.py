@@ -31,7 +31,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import RunError
-from medmodel.language import SOURCE, speaking
+from medmodel.language import LANGUAGES, SOURCE, speaking
 from medmodel.runs import queue, run_index, trash
 from medmodel.runs.live import POINTS, Feed, Position
 from medmodel.runs.run import BATCHES, RunStore
@@ -41,6 +41,8 @@ from medmodel.server.preload import Preload
 log = logging.getLogger("medmodel.server")
 LOOK_EVERY = 0.15
 """Seconds between two looks at a run that is watched and at work."""
+MOST_TEXTS = 64
+"""Messages of one run that are kept, for viewers that stand at the same position."""
 FIRST_PAGE = 3.0
 """Seconds after the start that belong to the first page alone."""
 QUEUE_EVERY = 2.0
@@ -127,8 +129,10 @@ class Watch:
 
     def text(self, position: Position, language: str) -> str:
         """The message for a viewer there, made once for all that stand there."""
-        key = position, language
+        key = position, language if language in LANGUAGES else SOURCE
         if key not in self._texts:
+            if len(self._texts) >= MOST_TEXTS:  # viewers may say anything
+                self._texts.clear()
             with speaking(language):
                 self._texts[key] = self.feed.message(position)
         return self._texts[key]

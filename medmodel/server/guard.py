@@ -28,6 +28,8 @@ INTERNAL = "_stcore"
 NEEDED = ("health", "stream", "host-config", "upload_file", "bidi-components")
 """What Streamlit's pages ask for below `INTERNAL`. Its metrics name how many sessions,
 caches and bytes there are."""
+FROM_OWN_PAGE = "medmodel.from_own_page"
+"""Key of a request's scope: whether it names a page of this server as its origin."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 """RFC 9110 9.2.1: they change nothing."""
 
@@ -110,6 +112,8 @@ class Guard:
             refusal = self._refusal(scope)
         if refusal:
             return await _refuse(refusal, scope, receive, send)
+        named = _header(scope, b"origin") is not None
+        scope = {**scope, FROM_OWN_PAGE: named and self._origin_allowed(scope)}
         if scope["type"] == "websocket":
             return await self.app(scope, receive, send)
 

@@ -29,6 +29,7 @@ from medmodel.core.errors import DataError, os_reason
 from medmodel.core.storage import Lock, locked
 from medmodel.data import importing
 from medmodel.language import N_, _, speaking
+from medmodel.server.guard import FROM_OWN_PAGE
 
 KEPT = 3600.0
 """Seconds after which an upload that nobody touches is removed."""
@@ -161,9 +162,8 @@ async def _put(request: Request) -> Response:
     Only a page from here may do so: browsers send the Origin with every PUT, and our
     header with none that another site's form could send.
     """
-    origin = request.headers.get("origin", "")
     file_name = request.headers.get("x-file-name")
-    if file_name is None or origin.partition("://")[2] != request.headers.get("host"):
+    if file_name is None or not request.scope.get(FROM_OWN_PAGE):
         return JSONResponse({"error": _("Only pages of this server may upload.")}, 403)
     try:
         ticket = request.path_params["ticket"]

@@ -6,8 +6,9 @@ import codecs
 import io
 
 import pandas as pd
+import pytest
 
-from medmodel.reports.spreadsheet import csv_file, csv_text
+from medmodel.reports.spreadsheet import csv_file, csv_text, harmless
 
 
 def test_letters_beyond_ascii_are_marked_as_utf_8() -> None:
@@ -24,3 +25,24 @@ def test_plain_text_has_no_mark() -> None:
 def test_no_formula_is_run() -> None:
     text = csv_text(pd.DataFrame({"=1+1": ["@a", "b"], "n": [-1, 2]}))
     assert text == "'=1+1,n\n'@a,-1\nb,2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        (" =1+1", "' =1+1"),
+        ("\u00a0@SUM(1)", "'\u00a0@SUM(1)"),
+        ("\uff1d1\uff0b1", "'\uff1d1\uff0b1"),
+        ("\n=1", "'\n'=1"),
+        ("\ta", "'\ta"),
+        ("a;=1+1", "a;'=1+1"),
+        ("a; -1\t@b", "a;' -1\t'@b"),
+        ("a=1-2@b", "a=1-2@b"),
+        ("a, -b", "a, -b"),
+        ("a;b", "a;b"),
+        ("", ""),
+    ],
+)
+def test_whatever_parts_the_text_no_part_is_a_formula(text: str, shown: str) -> None:
+    assert harmless(text) == shown

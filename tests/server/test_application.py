@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_sync
 
 from medmodel.core.config import config_for
+from medmodel.runs.live import Feed, Position
 from medmodel.runs.run import Run, RunStore
 from medmodel.server import application
 
@@ -173,3 +174,16 @@ def test_pages_of_other_sites_cannot_watch(address: str, run: Run) -> None:
         url, additional_headers={"Origin": f"http://{address}"}
     ) as viewer:
         assert viewer.recv(timeout=10)
+
+
+def test_hostile_positions_and_languages_do_not_fill_the_memory(run: Run) -> None:
+    async def texts() -> int:
+        watch = application.Watch(Feed(run, RunStore()))
+        watch.task.cancel()
+        for number in range(3 * application.MOST_TEXTS):
+            watch.text(Position(f"key{number}", number, 0), f"xx{number}")
+        for number in range(9):
+            watch.text(Position(), f"xx{number}")
+        return len(watch._texts)
+
+    assert asyncio.run(texts()) <= application.MOST_TEXTS

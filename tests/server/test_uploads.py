@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from starlette.requests import Request
+from starlette.responses import Response
 
 from medmodel.core.errors import DataError
 from medmodel.core.storage import Lock
 from medmodel.data import importing
 from medmodel.server import uploads
+from medmodel.server.guard import Guard
 
 
 @pytest.fixture(autouse=True)
@@ -45,13 +47,27 @@ def put(ticket: str, content: bytes, **headers: str) -> tuple[int, dict[str, Any
         scope = {
             "type": "http",
             "method": "PUT",
+            "path": f"/upload/{ticket}",
+            "scheme": "http",
             "path_params": {"ticket": ticket},
             "headers": list(names.items()),
         }
-        return await uploads.put(Request(scope, receive))
+        sent: list[Any] = []
 
-    answer = asyncio.run(ask())
-    return answer.status_code, json.loads(answer.body)
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            sent.append(await uploads.put(Request(scope, receive)))
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        guarded = Guard(app, allowed_origins=["https://ct.lab.org"])
+        await guarded(scope, receive, send)
+        return sent
+
+    first, *_rest = asyncio.run(ask())
+    if isinstance(first, Response):
+        return first.status_code, json.loads(bytes(first.body))
+    return first["status"], {"error": "refused by the guard"}
 
 
 def test_files_arrive_under_names_of_ours(workspace: Path) -> None:
@@ -116,20 +132,39 @@ def test_the_route(workspace: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "words"),
     [
-        {"x_file_name": "a", "origin": "http://elsewhere"},
-        {"x_file_name": "a", "origin": ""},
-        {"x_file_name": "a", "origin": "null"},
-        {"x_file_name": "a", "origin": "http://["},
-        {},
+        ({"x_file_name": "a", "origin": "http://elsewhere"}, "refused by the guard"),
+        ({"x_file_name": "a", "origin": ""}, "refused by the guard"),
+        ({"x_file_name": "a", "origin": "null"}, "refused by the guard"),
+        ({"x_file_name": "a", "origin": "http://["}, "refused by the guard"),
+        ({"x_file_name": "a", "origin": "https://here:8501"}, "refused by the guard"),
+        ({}, "Only pages of this server"),
     ],
 )
-def test_only_our_pages_may_upload(workspace: Path, headers: dict[str, str]) -> None:
+def test_only_our_pages_may_upload(
+    workspace: Path, headers: dict[str, str], words: str
+) -> None:
     ticket = uploads.begin()
     status, answer = put(ticket, b"one", **headers)
-    assert status == 403 and "Only pages of this server" in answer["error"]
+    assert status == 403 and words in answer["error"]
     assert not (workspace / "uploads").exists()
+
+
+def test_programs_that_name_no_page_may_not_upload(workspace: Path) -> None:
+    ticket = uploads.begin()
+    headers = {"x-file-name": "a", "host": "here:8501"}
+    scope = {"type": "http", "method": "PUT", "path_params": {"ticket": ticket}}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    answer = asyncio.run(uploads.put(Request({**scope, "headers": raw})))
+    assert answer.status_code == 403
+
+
+def test_pages_of_an_address_that_the_settings_name_may_upload(workspace: Path) -> None:
+    """Behind a proxy that sends another name than the page's."""
+    ticket = uploads.begin()
+    named = {"x_file_name": "a", "origin": "https://ct.lab.org"}
+    assert put(ticket, b"one", **named) == (200, {"ok": True})
 
 
 def test_a_broken_line_leaves_nothing(workspace: Path) -> None:
