@@ -30,7 +30,7 @@ from medmodel.language import _
 from medmodel.runs import claims, failures, queue, webhook
 from medmodel.runs.claims import Claim
 from medmodel.runs.run import RATE_TESTS, RUNS, Run, RunStore
-from medmodel.runs.status import Failure, RunStatus
+from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
 
 NICENESS = 19
@@ -181,15 +181,9 @@ def train_claimed(claim: Claim) -> int:
         _close_ended(reporter, state)
     claim.lock.release()
     # Last: whoever is told may look, and nobody waits for an address that is slow.
-    _tell(run, state, reporter.status.failure)
+    webhook.tell_ended(run, state, reporter.status.failure)
     _send_to_mlflow(run, state)
     return int(state is RunStatus.FAILED)
-
-
-def _tell(run: Run, state: RunStatus, failure: Failure | None) -> None:
-    """Tells the webhook; not of a rate test, which nobody would find by its id."""
-    if state is not RunStatus.STOPPED and run.folder.parent.name != RATE_TESTS:
-        webhook.notify(run.id, state, failure.kind if failure else "")
 
 
 def _send_to_mlflow(run: Run, state: RunStatus) -> None:

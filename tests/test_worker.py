@@ -17,9 +17,9 @@ from medmodel import worker as at_work
 from medmodel.core import devices
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.storage import Lock, locked, read_json
-from medmodel.runs import claims, queue, webhook
-from medmodel.runs.run import RATE_TESTS, Run, RunStore
-from medmodel.runs.status import Failure, RunStatus
+from medmodel.runs import claims, queue
+from medmodel.runs.run import Run, RunStore
+from medmodel.runs.status import RunStatus
 from tests import stub_worker
 from tests.conftest import release_shell
 
@@ -83,20 +83,6 @@ def test_done(store: RunStore) -> None:
     assert "on -1" in log  # No GPU is shown to a run on the processor.
     assert "a line from C++" in log
     assert not run.alive
-
-
-def test_the_webhook_is_told_of_runs_that_ended(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[tuple[str, RunStatus, str]] = []
-    monkeypatch.setattr(webhook, "notify", lambda *facts: told.append(facts))
-    run = store.create(conduct("done"))
-    test = RunStore(store.root, RATE_TESTS).create(conduct("done"))
-    for state in (RunStatus.DONE, RunStatus.STOPPED, RunStatus.FAILED):
-        failure = Failure("data", "", "") if state is RunStatus.FAILED else None
-        for each in (run, test):
-            at_work._tell(each, state, failure)
-    assert told == [(run.id, RunStatus.DONE, ""), (run.id, RunStatus.FAILED, "data")]
 
 
 def test_a_run_whose_log_is_a_link_is_trained_and_nothing_is_written_there(

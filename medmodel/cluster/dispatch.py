@@ -11,16 +11,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from medmodel.cluster.head import Head, Job, JobState, Node
 from medmodel.cluster.records import (
-    AHEAD,
     ClusterState,
     SentRun,
     Share,
+    ahead,
     cluster_state,
     places,
     sent_run,
@@ -32,7 +33,7 @@ from medmodel.core.environment import REPOSITORY
 from medmodel.core.errors import ClusterError, FileError, RunError
 from medmodel.core.storage import open_log
 from medmodel.language import N_
-from medmodel.runs import queue
+from medmodel.runs import queue, webhook
 from medmodel.runs.run import BATCHES, RATE_TESTS, RUNS, Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 
@@ -42,6 +43,9 @@ ENDING_SECONDS = 5.0
 """For which the job of a run that has ended may take to end by itself."""
 MOST_LOST = 3
 """Times that a run is sent again which the cluster has forgotten."""
+MOST_UNFIT = 1
+"""Runs that are handed in although no node has what they need: the demand is seen by a
+cluster that grows, and all others wait here, where nothing waits behind them."""
 NOTE_SECONDS = 30.0
 """After which the cluster is written down again, although nothing has changed."""
 LIST_SECONDS = 5.0
@@ -50,6 +54,7 @@ PASSED_ON = ("MEDMODEL_DATA", "MEDMODEL_WEIGHTS")
 """Settings that a node needs; others may hold secrets, which a job's page shows."""
 SENT = N_("Sent to the cluster: waits for a free node.")
 TOO_LARGE = N_("Sent to the cluster: no node has what it needs.")
+PASSED = N_("No node of the cluster has what it needs: runs behind it go first.")
 LOST = N_("The cluster lost its node: waits for another one, and goes on there.")
 FORGOTTEN = N_("The cluster has forgotten it: it is sent again, and goes on.")
 STOPPED = N_("Stopped on the cluster.")
@@ -214,15 +219,27 @@ class Dispatcher:
             self._waiting = [run for run, _status in queue.waiting(self.store)]
 
     def _send_waiting(self, nodes: list[Node]) -> None:
-        """Hands in what there is room for, and the next: others can still be moved."""
-        free = places(nodes) + AHEAD - len(self._sent)
+        """Hands in what there is room for, and the next ones: others can be moved.
+
+        A run that no node is large enough for takes no place: others go before it.
+        """
+        unfit = sum(_unfit(Run(folder), nodes) for folder in self._sent)
+        room = places(nodes)
+        free = room + ahead(room) - (len(self._sent) - unfit)
         for run in self._waiting:
             if free <= 0:
                 return
-            if run.folder not in self._sent and _queued(run):
-                with contextlib.suppress(RunError, FileError):  # deleted a moment ago
+            if run.folder in self._sent or not _queued(run):
+                continue
+            with contextlib.suppress(RunError, FileError):  # deleted a moment ago
+                if not _unfit(run, nodes):
+                    free -= 1
                     self._send(run, nodes)
-                free -= 1
+                elif unfit < MOST_UNFIT:
+                    unfit += 1
+                    self._send(run, nodes)
+                else:
+                    self._say(run, PASSED)
 
     def _send(self, run: Run, nodes: list[Node]) -> None:
         before, status = sent_run(run), run.status
@@ -259,7 +276,7 @@ class Dispatcher:
             failure = Failure("cluster", message, _LOOK_THERE)
             if detail:
                 _write_log(run, detail)
-        queue.change_waiting(
+        closed = queue.change_waiting(
             run,
             run.status.state,
             state=state,
@@ -269,6 +286,10 @@ class Dispatcher:
             seconds_left=None,
             ended=self._clock(),
         )
+        if closed and failure:
+            # No worker could. The head is asked meanwhile, however slow the address is.
+            told = (run, state, failure)
+            threading.Thread(target=webhook.tell_ended, args=told).start()
 
 
 def note_cluster(
@@ -333,9 +354,19 @@ def _environment(store: RunStore) -> dict[str, str]:
 
 
 def _waits(run: Run, nodes: list[Node]) -> str:
+    return SENT if _fits(run, nodes) else TOO_LARGE
+
+
+def _fits(run: Run, nodes: list[Node]) -> bool:
     share = share_of(run.config.device, nodes)
-    fits = any(n.cpus >= share.cpus and n.gpus >= share.gpus for n in nodes)
-    return SENT if fits else TOO_LARGE
+    return any(n.cpus >= share.cpus and n.gpus >= share.gpus for n in nodes)
+
+
+def _unfit(run: Run, nodes: list[Node]) -> bool:
+    """Whether it waits for a node larger than all; where there is none, each may do."""
+    with contextlib.suppress(RunError, FileError):  # deleted a moment ago
+        return bool(nodes) and _queued(run) and not _fits(run, nodes)
+    return False
 
 
 def _queued(run: Run) -> bool:

@@ -11,9 +11,8 @@ from medmodel.core.storage import read_if_whole, write_json
 from medmodel.runs.run import Run, RunStore
 
 FILE = "cluster.json"
-AHEAD = 1
-"""Runs that are handed in beside those that have room: the next one's driver is up when
-a node becomes free, and a cluster that grows on demand sees a demand."""
+MOST_AHEAD = 4
+"""See `ahead`; a driver takes some 160 MB on the head."""
 
 
 @dataclass(frozen=True)
@@ -126,3 +125,16 @@ def places(nodes: Sequence[Node]) -> int:
     if share.gpus:
         return max(sum(min(node.gpus, node.cpus) for node in nodes), 1)
     return max(sum(node.cpus // share.cpus for node in nodes), 1)
+
+
+def ahead(places: int) -> int:
+    """Runs that are handed in beside those that have room.
+
+    One for each place: trials of one size end at the same time, and whichever node
+    becomes free, the next run's driver is up already. A cluster that grows on demand
+    sees a demand, too.
+
+    Args:
+        places: How many runs the nodes take at once.
+    """
+    return min(places, MOST_AHEAD)

@@ -14,6 +14,7 @@ from medmodel.core.devices import Device
 from medmodel.core.errors import RunError
 from medmodel.core.storage import Lock, locked, write_json
 from medmodel.language import N_, SOURCE, _, speaking
+from medmodel.runs import webhook
 from medmodel.runs.queue import (
     WorkerIdentity,
     device_lock,
@@ -49,25 +50,35 @@ def claim_next(store: RunStore) -> Claim | None:
     # Most looks find nothing: find that out without holding up anybody.
     if dispatched(store) or not any(waiting(store)):
         return None
+    refused: list[Run] = []
     with queue_lock(store):
-        reserved: set[str] = set()
-        for run, status in waiting(store):
-            if status.message != Status.message:  # as on a cluster, where it went
-                status = replace(status, message=Status.message)
-                run.write_status(status)
-            try:
-                with speaking(SOURCE):  # The reason is kept with the run.
-                    choices = _choices(run.config.device)
-            except RunError as error:
-                run.write_status(_unstartable(status, str(error)))
-                continue
-            free = [c for c in choices if reserved.isdisjoint(d.name for d in c)]
-            claim = _claim(run, status, free)
-            if claim is not None:
-                return claim
-            if len(choices) == 1:
-                # Otherwise a run that needs all GPUs would wait behind every newer one.
-                reserved |= {device.name for device in choices[0]}
+        claim = _claim_first(store, refused)
+    for run in refused:
+        webhook.tell_ended(run, RunStatus.FAILED, run.status.failure)
+    return claim
+
+
+def _claim_first(store: RunStore, refused: list[Run]) -> Claim | None:
+    """As `claim_next`; runs that this machine has no device for fail, and are added."""
+    reserved: set[str] = set()
+    for run, status in waiting(store):
+        if status.message != Status.message:  # as on a cluster, where it went
+            status = replace(status, message=Status.message)
+            run.write_status(status)
+        try:
+            with speaking(SOURCE):  # The reason is kept with the run.
+                choices = _choices(run.config.device)
+        except RunError as error:
+            run.write_status(_unstartable(status, str(error)))
+            refused.append(run)
+            continue
+        free = [c for c in choices if reserved.isdisjoint(d.name for d in c)]
+        claim = _claim(run, status, free)
+        if claim is not None:
+            return claim
+        if len(choices) == 1:
+            # Otherwise a run that needs all GPUs would wait behind every newer one.
+            reserved |= {device.name for device in choices[0]}
     return None
 
 

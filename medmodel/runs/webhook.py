@@ -13,7 +13,8 @@ import urllib.request
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
-from medmodel.runs.status import RunStatus
+from medmodel.runs.run import RATE_TESTS, Run
+from medmodel.runs.status import Failure, RunStatus
 
 VARIABLE = "MEDMODEL_WEBHOOK"
 TIMEOUT = 5.0
@@ -50,6 +51,15 @@ def message(run_id: str, state: RunStatus, kind: str = "") -> dict[str, str]:
         kind: Of its failure, see `Failure`; empty if it did not fail.
     """
     return {"event": "run_ended", "run": run_id, "state": state.value, "failure": kind}
+
+
+def tell_ended(run: Run, state: RunStatus, failure: Failure | None = None) -> None:
+    """Tells the address that a run is done or has failed, at most for `TIMEOUT`.
+
+    Not of a rate test, which nobody would find by its id, nor of what a person stopped.
+    """
+    if state is not RunStatus.STOPPED and run.folder.parent.name != RATE_TESTS:
+        notify(run.id, state, failure.kind if failure else "")
 
 
 def notify(run_id: str, state: RunStatus, kind: str = "") -> bool:

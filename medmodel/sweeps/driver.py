@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medmodel.cluster.records import AHEAD, places_of_cluster
+from medmodel.cluster.records import ahead, places_of_cluster
 from medmodel.core import devices
 from medmodel.core.errors import ConfigError, FileError, RunError
 from medmodel.core.storage import write_json
@@ -265,7 +265,7 @@ def _history(run: Run) -> list[tuple[int, float, float | None]]:
 def trials_at_once(store: RunStore) -> int:
     """How many runs with the device `auto` are asked for at the same time."""
     of_cluster = places_of_cluster(store)
-    return of_cluster + AHEAD if of_cluster else len(devices.gpus()) or 1
+    return of_cluster + ahead(of_cluster) or len(devices.gpus()) or 1
 
 
 def drive(sweep: Sweep, store: RunStore) -> None:

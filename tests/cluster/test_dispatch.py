@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -15,11 +16,13 @@ from medmodel.cluster.dispatch import Dispatcher
 from medmodel.cluster.head import Head
 from medmodel.cluster.records import cluster_state, sent_run
 from medmodel.core.config import TrainConfig
-from medmodel.runs import claims, queue
+from medmodel.runs import claims, queue, webhook
 from medmodel.runs.claims import Claim
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from tests.stub_head import StubHead, stub_head
+
+Told = SimpleQueue[tuple[str, RunStatus, str]]
 
 
 @pytest.fixture
@@ -30,6 +33,14 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubHead]:
     with stub_head() as head:
         monkeypatch.setenv("MEDMODEL_RAY", head.address)
         yield head
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """What the webhook is told."""
+    messages: Told = SimpleQueue()
+    monkeypatch.setattr(webhook, "notify", lambda *facts: messages.put(facts))
+    return messages
 
 
 class Clock:
@@ -82,12 +93,13 @@ def job_of(run: Run) -> str:
 def test_as_many_are_sent_as_there_is_room_for(
     dispatcher: Dispatcher, stub: StubHead, clock: Clock
 ) -> None:
-    runs = submitted(4)
+    runs = submitted(5)
     dispatcher.look()
     dispatcher.look()
-    first, second, ahead, last = runs
+    first, *next_ones, last = runs
+    # Both nodes may become free at once.
     assert [job["submission_id"] for job in stub.submitted] == [
-        f"medmodel-{run.id}-1" for run in (first, second, ahead)
+        f"medmodel-{run.id}-1" for run in (first, *next_ones)
     ]
     assert first.status.message == "Sent to the cluster: waits for a free node."
     assert last.status.message == "Waiting for its turn."
@@ -131,6 +143,29 @@ def test_a_run_that_no_node_is_large_enough_for_says_so(
     assert run.status.message == "Sent to the cluster: waits for a free node."
 
 
+def test_runs_that_no_node_fits_let_others_pass(
+    dispatcher: Dispatcher, stub: StubHead
+) -> None:
+    unfit, unfit_too = submitted(2, device="gpu:0")
+    fitting = submitted(5)
+    for _look in range(2):
+        dispatcher.look()
+    # One, so that a cluster that grows sees what is wanted.
+    assert [job["submission_id"] for job in stub.submitted] == [
+        f"medmodel-{run.id}-1" for run in (unfit, *fitting[:4])
+    ]
+    assert unfit.status.message == "Sent to the cluster: no node has what it needs."
+    assert unfit_too.status.message == (
+        "No node of the cluster has what it needs: runs behind it go first."
+    )
+    assert unfit_too.status.state is RunStatus.QUEUED
+    stub.nodes = [(1, 0), (1, 0), (2, 2)]
+    stub.jobs[job_of(fitting[0])] = stub.jobs[job_of(fitting[1])] = "STOPPED"
+    for _look in range(2):
+        dispatcher.look()
+    assert unfit_too.status.message == "Sent to the cluster: waits for a free node."
+
+
 @pytest.mark.parametrize(
     ("state", "becomes", "message"),
     [
@@ -144,6 +179,7 @@ def test_a_run_that_no_node_is_large_enough_for_says_so(
 def test_states_of_a_job_that_no_worker_has_taken(
     dispatcher: Dispatcher,
     stub: StubHead,
+    told: Told,
     state: str,
     becomes: RunStatus,
     message: str,
@@ -151,6 +187,9 @@ def test_states_of_a_job_that_no_worker_has_taken(
     run = sent(dispatcher)
     stub.jobs[job_of(run)] = state
     dispatcher.look()
+    if becomes is RunStatus.FAILED:
+        assert told.get(timeout=10) == (run.id, RunStatus.FAILED, "cluster")
+    assert told.empty()
     status = run.status
     assert status.state is becomes and message in status.message
     assert (status.failure is not None) == (becomes is RunStatus.FAILED)
@@ -221,7 +260,7 @@ def test_a_lost_node_and_another_one_that_goes_on(
 
 
 def test_a_node_that_is_lost_too_often(
-    dispatcher: Dispatcher, stub: StubHead, clock: Clock
+    dispatcher: Dispatcher, stub: StubHead, clock: Clock, told: Told
 ) -> None:
     run = sent(dispatcher)
     taken(run).lock.release()
@@ -233,6 +272,8 @@ def test_a_node_that_is_lost_too_often(
     status = run.status
     assert status.state is RunStatus.FAILED
     assert status.message == "The cluster lost it several times."
+    # No worker could tell.
+    assert told.get(timeout=10) == (run.id, RunStatus.FAILED, "cluster")
 
 
 def test_a_worker_that_was_killed_on_a_node_that_lives(
@@ -314,14 +355,14 @@ def test_a_head_that_is_away(
 def test_a_head_that_answers_again_is_no_problem_of_what_waits_behind(
     dispatcher: Dispatcher, stub: StubHead
 ) -> None:
-    runs = submitted(4)
+    runs = submitted(5)
     stub.failing["/api/v0"] = (503, "")
     assert not dispatcher.look()
     assert all("refuses" in run.status.message for run in runs)
     stub.failing.clear()
     assert dispatcher.look()
-    assert runs[3].status.message == "Waiting for its turn."
-    assert not sent_run(runs[3]).job
+    assert runs[4].status.message == "Waiting for its turn."
+    assert not sent_run(runs[4]).job
 
 
 def test_a_head_that_takes_no_job_at_the_moment(

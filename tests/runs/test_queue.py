@@ -17,7 +17,7 @@ from medmodel.core import devices
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
 from medmodel.core.storage import locked, write_json
-from medmodel.runs import queue
+from medmodel.runs import queue, webhook
 from medmodel.runs.claims import Claim, claim_next, claim_run
 from medmodel.runs.run import BATCHES, RATE_TESTS, Run, RunStore
 from medmodel.runs.status import RunStatus, Status
@@ -123,9 +123,14 @@ def test_all_gpus_waits_for_all_and_is_not_overtaken(
 
 
 @pytest.mark.parametrize("device", ["gpu:0", "all_gpus", "quantum"])
-def test_missing_device(store: RunStore, device: str) -> None:
+def test_missing_device(
+    store: RunStore, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, RunStatus, str]] = []
+    monkeypatch.setattr(webhook, "notify", lambda *facts: told.append(facts))
     run = queued(store, 1, device=device)
     assert claim_next(store) is None
+    assert told == [(run.id, RunStatus.FAILED, "device")]
     status = run.status
     assert status.state is RunStatus.FAILED
     assert status.failure is not None and device in status.failure.message

@@ -6,11 +6,13 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from medmodel.runs import webhook
-from medmodel.runs.status import RunStatus
+from medmodel.runs.run import RATE_TESTS, RUNS, Run
+from medmodel.runs.status import Failure, RunStatus
 
 
 class Listener(BaseHTTPRequestHandler):
@@ -52,6 +54,19 @@ def test_it_is_told_the_run_its_state_and_the_kind_of_failure(
     assert webhook.notify("r1", RunStatus.FAILED, "not_a_number")
     told = {"event": "run_ended", "run": "r1", "state": "failed"}
     assert [("/", told | {"failure": "not_a_number"})] == TAKEN
+
+
+def test_what_a_person_stopped_and_rate_tests_are_not_told(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, RunStatus, str]] = []
+    monkeypatch.setattr(webhook, "notify", lambda *facts: told.append(facts))
+    run, test = Run(workspace / RUNS / "one"), Run(workspace / RATE_TESTS / "two")
+    for state in (RunStatus.DONE, RunStatus.STOPPED, RunStatus.FAILED):
+        failure = Failure("data", "", "") if state is RunStatus.FAILED else None
+        for each in (run, test):
+            webhook.tell_ended(each, state, failure)
+    assert told == [(run.id, RunStatus.DONE, ""), (run.id, RunStatus.FAILED, "data")]
 
 
 @pytest.mark.parametrize("status", ["302", "404", "500", "nonsense"])

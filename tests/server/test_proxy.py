@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -24,33 +21,9 @@ from medmodel.benchmark.servers import free_port
 from medmodel.core.config import config_for
 from medmodel.core.environment import REPOSITORY
 from medmodel.runs.run import RunStore
+from tests.nginx import STICKY, WAYS, await_answers, need_nginx, nginx
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-if not NGINX and "CI" not in os.environ:
-    pytest.skip("needs nginx (apt install nginx-light)", allow_module_level=True)
-STICKY = "    ip_hash;\n"
-
-
-def documented() -> str:
-    text = (REPOSITORY / "docs" / "proxy.md").read_text()
-    block = re.search(r"```nginx\n(.*?)```", text, re.DOTALL)
-    assert block and STICKY in block[1]
-    return block[1]
-
-
-def answers(address: str) -> bool:
-    try:
-        urllib.request.urlopen(f"http://{address}/healthz", timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def await_answers(*addresses: str) -> None:
-    deadline = time.monotonic() + 60
-    while not all(answers(address) for address in addresses):
-        assert time.monotonic() < deadline, "the servers did not start"
-        time.sleep(0.05)
+need_nginx()
 
 
 @pytest.fixture(scope="module")
@@ -77,35 +50,21 @@ def ports(root: Path) -> Iterator[tuple[str, str]]:
             process.wait(20)
 
 
-@pytest.fixture(params=["sticky", "not sticky"])
+@pytest.fixture(params=WAYS)
 def proxy(
     request: pytest.FixtureRequest, ports: tuple[str, str], tmp_path: Path
 ) -> Iterator[tuple[str, bool]]:
     """Host and port of nginx, and whether a browser stays with one server."""
-    sticky, port = request.param == "sticky", str(free_port())
-    text = documented()
-    for name, mine in (("8501", ports[0]), ("8502", ports[1]), ("listen 8080", "")):
-        assert name in text
-        text = text.replace(name, mine or f"listen 127.0.0.1:{port}")
-    if not sticky:
-        text = text.replace(STICKY, "")
-    places = "".join(
-        f"{kind}_temp_path {tmp_path}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    path = tmp_path / "nginx.conf"
-    path.write_text(
-        f"daemon off; master_process off; pid {tmp_path}/pid; error_log stderr;\n"
-        f"events {{}}\nhttp {{\naccess_log off;\n{places}{text}}}\n"
-    )
-    assert NGINX, "CI installs nginx"
-    process = subprocess.Popen([NGINX, "-c", str(path), "-p", str(tmp_path)])
-    try:
-        await_answers(f"127.0.0.1:{port}")
-        yield f"127.0.0.1:{port}", sticky
-    finally:
-        process.terminate()
-        process.wait(20)
+    with nginx(ports, request.param, tmp_path) as address:
+        yield address, request.param in STICKY
+
+
+@pytest.fixture(autouse=True)
+def browser_cookies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cookies are kept and sent again, as by a browser that was just opened."""
+    cookies = urllib.request.HTTPCookieProcessor()
+    opener = urllib.request.build_opener(cookies)
+    monkeypatch.setattr(urllib.request, "_opener", opener)
 
 
 def page(address: str) -> dict[str, str]:
