@@ -219,16 +219,20 @@ def _errors_of_class(
             errors,
         )
     if 2 * most > errors:
+        counted = (
+            _("n = {n:,} images; copies left out", n=n)
+            if without
+            else _("n = {n:,} images", n=n)
+        )
         return Advice(
             _(
-                "{most:,} of {errors:,} errors in {name} (n = {n:,} images{without}) "
-                "are predicted as {other}{training}: more images of {name}, or "
-                "merging the two classes, may help.",
+                "{most:,} of {errors:,} errors in {name} ({counted}) are predicted as "
+                "{other}{training}: more images of {name}, or merging the two classes, "
+                "may help.",
                 most=most,
                 errors=errors,
                 name=name,
-                n=n,
-                without=without,
+                counted=counted,
                 other=other,
                 training=training,
             ),

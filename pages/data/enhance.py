@@ -52,8 +52,10 @@ def pick_image() -> tuple[DataFile | bytes, str] | None:
     with choice:
         datasets = {str(p): p for p in folders.recent_datasets(widgets.store())}
         requested = st.query_params.get("dataset", "")
-        if requested:
-            datasets = {requested: folders.safe_folder(requested)} | datasets
+        # One that is gone is said to be, and the others can be chosen.
+        with errors_shown():
+            if requested:
+                datasets = {requested: folders.safe_folder(requested)} | datasets
         if not datasets:
             st.caption(_("Upload an image, or open a data set and train on it once."))
             return None

@@ -10,6 +10,7 @@ from medmodel.language import _
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.model_choice import any_model, pick_model
+from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.reading.reading_view import show_progress, show_reading
 from pages._shared.reading.study_choice import STUDY, leave_study, show_studies
@@ -30,8 +31,10 @@ def opened_study(run: Run) -> ReaderStudy | None:
 
 def show(run: Run) -> None:
     study = opened_study(run)
+    finished = study is not None and study.finished
+    missing = not finished and show_missing_dataset(run.config.dataset)
     if study is None:
-        show_studies(run)
+        show_studies(run, missing)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(_("All reader studies"), icon=":material/arrow_back:"):
@@ -40,7 +43,7 @@ def show(run: Run) -> None:
         show_progress(study)
     if study.finished:
         show_results(run, study)
-    else:
+    elif not missing:
         show_reading(run, study)
 
 

@@ -8,6 +8,7 @@ from medmodel.imaging import enhance
 from medmodel.imaging.images import png_bytes
 from tests.conftest import draw_class_folders
 from tests.dicom_files import dicom_file
+from tests.finished_run import write_finished_run
 from tests.pages.page import open_page
 
 
@@ -82,3 +83,12 @@ def test_no_image_yet() -> None:
     page = open_page("data/enhance.py")
     assert not page.exception
     assert any("Upload an image" in caption.value for caption in page.caption)
+
+
+def test_of_a_folder_that_is_gone_others_can_be_chosen(class_folders: Path) -> None:
+    write_finished_run(class_folders, "trained")
+    missing = class_folders.parent / "missing"
+    page = open_page("data/enhance.py", dataset=str(missing))
+    assert "There is no folder" in page.error[0].value
+    (chosen,) = (s for s in page.selectbox if s.label == "Data set")
+    assert chosen.value == str(class_folders)

@@ -162,3 +162,16 @@ def test_on_a_phone_a_label_is_cut_before_its_end(
     (shown,) = distinct_labels({"20261128-232800-abcdef": label}, 60).values()
     assert len(shown) <= room < len(label)
     assert shown.startswith("Chest rad") and shown.endswith(" · 28 Nov 2026, 23:28")
+
+
+def test_what_tells_namesakes_apart_has_room_too() -> None:
+    label = "Sample CT phantoms · Instant · test accuracy 83 % · 28 Nov 2026, 23:28"
+    other = "Another data set · Instant · 28 Nov 2026, 23:28"
+    runs = {"20261128-232800-abcdef": label, "20261128-232801-123456": label}
+    shown = distinct_labels({**runs, "20261128-232802-777777": other}, 38)
+    assert [text[-9:] for text in shown.values()] == [
+        " (abcdef)",
+        " (123456)",
+        "26, 23:28",
+    ]
+    assert all(len(text) <= 38 for text in shown.values())

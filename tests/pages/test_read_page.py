@@ -103,3 +103,11 @@ def test_a_link_to_a_study_that_is_gone(run: Run, study: str) -> None:
     app = opened(run, study=study)
     assert len(app.warning) == 1
     assert [b for b in app.button if b.label == "Begin"]
+
+
+def test_nothing_is_begun_whose_images_are_gone(run: Run, class_folders: Path) -> None:
+    class_folders.rename(class_folders.parent / "elsewhere")
+    app = opened(run)
+    assert "There is no folder" in said(app)
+    (begin,) = (b for b in app.button if b.label == "Begin")
+    assert begin.disabled

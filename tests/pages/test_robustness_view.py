@@ -89,3 +89,11 @@ def test_what_costs_most_is_said_with_its_interval(
     assert "1 of 10 corruptions costs more accuracy than chance could" in text
     write_corrupted(run, images=60, blurred=0)
     assert "no corruption costs accuracy by more than chance" in said(opened(run))
+
+
+def test_without_the_images_it_cannot_be_started(run: Run, class_folders: Path) -> None:
+    class_folders.rename(class_folders.parent / "elsewhere")
+    app = opened(run)
+    assert "There is no folder" in said(app)
+    (start,) = (b for b in app.button if b.label == "Test under corruptions")
+    assert start.disabled

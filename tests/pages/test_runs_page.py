@@ -69,6 +69,17 @@ def test_a_damaged_run_is_named_beside_the_others(make: Callable[..., Run]) -> N
     assert sound.id.replace("-", "\\-") not in app.warning[0].value
 
 
+def test_of_lost_settings_no_recipe_is_said(make: Callable[..., Run]) -> None:
+    run = make(RunStatus.DONE)
+    for name in ("best.keras", "model.json"):
+        (run.folder / name).touch()
+    (run.folder / "config.json").write_text("{")
+    app = opened(run=run.id)
+    texts = [text.value for text in app.main.markdown]
+    assert any("Its settings are lost" in text for text in texts)
+    assert not any("Instant" in text for text in texts)
+
+
 def test_the_table_is_searched_and_filtered(make: Callable[..., Run]) -> None:
     change_notes(make(RunStatus.DONE, name="first"), tags=["best"])
     make(RunStatus.QUEUED, name="second")

@@ -73,6 +73,8 @@ def test_the_class_with_the_largest_share_of_errors() -> None:
         ("c", "c", 9),
     )
     assert advice(data)[0].sentence.startswith("3 of 3 errors in b (n = 6 images)")
+    sentence = advice(data, copies=2)[0].sentence
+    assert sentence.startswith("3 of 3 errors in b (n = 6 images; copies left out) are")
 
 
 def test_a_class_with_two_errors_is_not_blamed() -> None:

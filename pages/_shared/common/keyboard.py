@@ -32,8 +32,12 @@ def primary_button(
     """
     key = _("Key: {key}.", key=keys)
     tip = f"{help} {key}" if help else key
-    clicked = st.button(label, type="primary", icon=icon, disabled=disabled, help=tip)
-    return clicked or (not disabled and _pressed(label, keys))
+    # Else the component, unseen, would have a place of its own in a row of buttons.
+    with st.container(gap=None, width="content"):
+        clicked = st.button(
+            label, type="primary", icon=icon, disabled=disabled, help=tip
+        )
+        return clicked or (not disabled and _pressed(label, keys))
 
 
 def key_button(

@@ -6,6 +6,7 @@ session stays, else it is the newest, and the address is completed in place.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,8 @@ CHOSEN = "chosen-model"
 _PARAMETER = "run"
 _END = 21
 """Letters of ` · 28 Nov 2026, 23:28`."""
+_SIGN = 9
+"""Letters of ` (51dd6f)`, which follows where two labels are the same."""
 _ON_A_PHONE = 34
 """Letters that a list has room for there."""
 
@@ -38,7 +41,7 @@ _ON_A_PHONE = 34
 def pick_model(
     page: str,
     tests: bool = False,
-    widest: int = 76,
+    widest: int = 70,
     segmentations: bool = False,
     multi_label: bool = False,
 ) -> Run | None:
@@ -185,6 +188,12 @@ def distinct_labels(labels: Mapping[str, str], widest: int) -> dict[str, str]:
     if _is_phone():
         widest = min(widest, _ON_A_PHONE)
     cut = {run: cut_in_the_middle(label, widest) for run, label in labels.items()}
+    # What tells namesakes apart needs room, too: it stands at the end, behind the date.
+    times, room = Counter(cut.values()), widest - _SIGN
+    cut = {
+        run: label if times[label] == 1 else cut_in_the_middle(labels[run], room)
+        for run, label in cut.items()
+    }
     return disambiguate(cut, lambda run: run[-6:])
 
 

@@ -58,7 +58,7 @@ def page_header_beside(title: str, purpose: str) -> DeltaGenerator:
     """
     with st.container(gap="xsmall"):
         share = max(_LETTER * len(title), _LEAST_HEADING)
-        heading, choice = st.columns([share, 1 - share], vertical_alignment="bottom")
+        heading, choice = st.columns([share, 1 - share])
         heading.title(plain(title), anchor=False)
         st.markdown(f":gray[{plain(purpose)}]")
     return choice

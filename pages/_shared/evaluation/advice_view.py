@@ -35,10 +35,13 @@ def show_advice(run: Run) -> None:
     )
     if not sentences:
         return
-    with st.container(border=True, gap="xxsmall"):
+    with st.container(border=True, gap="small"):
         st.markdown(_("**What to look at next**"))
         for number, each in enumerate(sentences):
-            with st.container(horizontal=True, vertical_alignment="center"):
+            row = st.container(
+                horizontal=True, vertical_alignment="center", gap="xsmall"
+            )
+            with row:
                 st.markdown(plain(translate(each.sentence)), width="stretch")
                 st.button(
                     ngettext("Show the image", "Show {count:,} images", each.count),

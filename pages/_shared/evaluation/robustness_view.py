@@ -24,6 +24,7 @@ from pages._shared.common import run_cache, widgets
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
+from pages._shared.common.thumbnails import folder_problem
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
@@ -98,7 +99,9 @@ def _start_button(run: Run, again: bool) -> None:
         )
     label = _("Test again") if again else _("Test under corruptions")
     kind = "secondary" if again else "primary"
-    if st.button(label, type=kind, icon=":material/blur_on:"):
+    # What is missing, and why, the page says above.
+    missing = bool(folder_problem(run.config.dataset))
+    if st.button(label, type=kind, icon=":material/blur_on:", disabled=missing):
         corruption_task(run).start()
         st.rerun()
 

@@ -31,6 +31,8 @@ def enter_presenter_mode(page: StreamlitPage, presenter: StreamlitPage) -> None:
 def offer_presenter_mode(page: StreamlitPage, presenter: StreamlitPage) -> None:
     """The button in the sidebar, with its key; phones no longer see the last slide."""
     room_view.pause()
+    # Else the button touches the line below the menu.
+    st.sidebar.space("xxsmall")
     if st.sidebar.button(
         _("Present"),
         icon=":material/present_to_all:",

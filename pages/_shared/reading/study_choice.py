@@ -20,8 +20,13 @@ STUDY = "study"
 SIZES = (10, 20, 50, 100)
 
 
-def show_studies(run: Run) -> None:
-    """What a reader study is, a button that begins one, and those there are."""
+def show_studies(run: Run, missing: bool = False) -> None:
+    """What a reader study is, a button that begins one, and those there are.
+
+    Args:
+        run: Whose test images are read.
+        missing: Whether these cannot be shown: then none begins.
+    """
     images = len(run_cache.split(run).truth)
     with st.container(border=True):
         st.markdown(
@@ -42,7 +47,8 @@ def show_studies(run: Run) -> None:
             required=True,
             format_func=legible(),
         )
-        if st.button(_("Begin"), type="primary", icon=":material/visibility:"):
+        icon = ":material/visibility:"
+        if st.button(_("Begin"), type="primary", icon=icon, disabled=missing):
             study = reader_study.begin_study(run, size)
             st.query_params[STUDY] = study.id
             st.rerun()

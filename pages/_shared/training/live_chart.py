@@ -58,7 +58,8 @@ def live_chart(run: Run, status: Status, beside: Run | None = None) -> None:
                 "plotly": f"/vendor/plotly.js?v={version('plotly')}",
                 "state": status.state.value,
                 "height": height,
-                "frozen": config.training == "frozen",
+                # Of lost settings the usual ones stand in, which say nothing of it.
+                "frozen": bool(config.dataset) and config.training == "frozen",
                 "patience": config.patience,
                 "perCent": config.metric == "accuracy",
                 "beside": beside

@@ -121,6 +121,8 @@ def _purpose(run: Run, config: TrainConfig) -> str:
             len(ensemble.members),
             folder=folder,
         )
+    if not config.dataset:
+        return _("Its settings are lost: recipe and data set are not known any more.")
     recipe = RECIPES.get(config.recipe)
     title = _(recipe.title) if recipe else config.recipe
     return _("{recipe}, trained on {folder}.", recipe=title, folder=folder)

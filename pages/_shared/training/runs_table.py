@@ -258,7 +258,8 @@ def _columns(names: Iterable[str]) -> dict[str, object]:
         _PIN: kinds.CheckboxColumn(_(_PIN), width=50),
         _RUN: kinds.TextColumn(_(_RUN), width=_NAME),
         "Tags": kinds.ListColumn(_("Tags"), width="small"),
-        "State": kinds.TextColumn(_("State"), width="small"),
+        # So wide that "Interrupted" is not cut.
+        "State": kinds.TextColumn(_("State"), width=112),
         # A browser says "4 hours ago" in English alone.
         "Submitted": kinds.DatetimeColumn(
             _("Submitted"),
