@@ -74,10 +74,11 @@ function drawCurves(svg, chart) {
   }
   chart.curves.forEach((curve, i) => {
     const places = curve.x.map((x, k) => `${toX(x).toFixed(1)},${toY(curve.y[k]).toFixed(1)}`);
-    svg.append(shape("polyline", { points: places.join(" "), class: `mm-curve mm-colour-${i}${curve.thin ? " mm-thin" : ""}` }));
+    const colour = `mm-colour-${curve.dotted ? 0 : i}`, kinds = `${curve.thin ? " mm-thin" : ""}${curve.dotted ? " mm-dotted" : ""}`;
+    svg.append(shape("polyline", { points: places.join(" "), class: `mm-curve ${colour}${kinds}` }));
     if (places.length === 1) {
       const [x, y] = places[0].split(",");
-      svg.append(shape("circle", { cx: x, cy: y, r: 4, class: `mm-point mm-colour-${i}` }));
+      svg.append(shape("circle", { cx: x, cy: y, r: 4, class: `mm-point ${colour}` }));
     }
   });
 }
@@ -86,14 +87,15 @@ function drawChart(chart) {
   const box = element("figure", "mm-chart");
   const head = element("figcaption");
   head.append(element("span", "mm-chart-title", chart.title));
-  chart.curves.forEach((curve, i) => {
+  const named = chart.curves.filter((curve) => !curve.dotted);
+  named.forEach((curve, i) => {
     const label = element("span", `mm-label mm-colour-${i}`);
     label.append(element("span", "mm-name", curve.name));
     if (curve.text) label.append(" ", element("strong", "", curve.text));
     head.append(label);
   });
   const svg = shape("svg", { role: "img" });
-  const said = chart.curves.map((curve) => `${curve.name} ${curve.text}`).join(", ");
+  const said = named.map((curve) => `${curve.name} ${curve.text}`).join(", ");
   svg.setAttribute("aria-label", `${chart.title}: ${said}`);
   box.append(head, svg);
   box.redraw = () => drawCurves(svg, chart);

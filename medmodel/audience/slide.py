@@ -49,6 +49,7 @@ class Curve:
         y: Values; not-a-number where there is none.
         text: The last value as people read it.
         thin: Whether it steps back behind the others.
+        dotted: Whether it is a dotted beginning of the first curve, without a name.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Curve:
     y: Sequence[float]
     text: str = ""
     thin: bool = False
+    dotted: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ def _curve(curve: Curve) -> dict[str, Any]:
         "name": curve.name,
         "text": curve.text,
         "thin": curve.thin,
+        "dotted": curve.dotted,
         "x": [_number(value) for value in x],
         "y": [_number(value) for value in y],
     }

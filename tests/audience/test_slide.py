@@ -35,6 +35,7 @@ def test_a_slide_is_json_whatever_its_numbers() -> None:
         "name": "Training",
         "text": "0.5",
         "thin": True,
+        "dotted": False,
         "x": [1],
         "y": [0.5],
     }

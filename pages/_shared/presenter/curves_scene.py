@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
@@ -23,6 +24,7 @@ from pages._shared.presenter.scene import Scene, go_to
 from pages._shared.presenter.subject import chosen_run
 
 _FEED = "presented-feed"
+_Points = tuple[Sequence[float], Sequence[float]]
 
 
 def curves_scene() -> Scene:
@@ -55,11 +57,14 @@ def _feed(run: Run) -> Feed:
 
 def _slide(run: Run, status: Status, feed: Feed) -> Slide:
     state: State = "busy" if status.state.active else "full"
-    sentence = _sentence(run, status)
+    charts = _charts(status, feed)
+    sentence = _sentence(run, status, any(c.marked is not None for c in charts))
     notes: tuple[str, ...] = ()
+    if any(curve.dotted for chart in charts for curve in chart.curves):
+        notes = (_("Dotted: training images before they are learned from."),)
     if status.failure is not None and not status.state.active:
         state, sentence = "failed", translate(status.failure.message)
-        notes = (translate(status.failure.advice),)
+        notes = (translate(status.failure.advice), *notes)
     return Slide(
         _("Curves"),
         _(
@@ -70,16 +75,22 @@ def _slide(run: Run, status: Status, feed: Feed) -> Slide:
         sentence,
         state,
         _progress(status),
-        charts=_charts(status, feed),
+        charts=charts,
         notes=notes,
     )
 
 
-def _sentence(run: Run, status: Status) -> str:
+def _sentence(run: Run, status: Status, marked: bool = False) -> str:
     if run.ensemble and not status.state.active:
         return _("The mean of several models: it has no epochs of its own.")
     if not status.state.active and not status.best_epoch:
         return _("Epochs: {epochs}.", epochs=status.epoch)
+    if not status.state.active and marked:
+        return _(
+            "Epochs: {epochs}; best epoch: {best} (vertical line).",
+            epochs=status.epoch,
+            best=status.best_epoch,
+        )
     if not status.state.active:
         return _(
             "Epochs: {epochs}; best epoch: {best}.",
@@ -115,22 +126,40 @@ def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
     marked = next(
         (x for e, x in zip(epoch, at, strict=True) if e == status.best_epoch), None
     )
-    losses = (
-        Curve(_("training"), step, loss, _last(loss, "{:.3g}"), thin=True),
-        Curve(_("validation"), at, val_loss, _last(val_loss, "{:.3g}")),
-    )
+    # Before the first epoch of a frozen network nothing was learned yet.
+    frozen = feed.run.config.training == "frozen" and len(feed.steps) > 0
+    first = (at[0] if len(at) else math.inf) if frozen else -math.inf
+    shown = partial(_last, pattern="{:.3g}")
+    losses = _curves((step, loss), (at, val_loss), shown, first)
     # Dice and the mean AUC are numbers from 0 to 1.
     per_cent = metric == "accuracy"
-    shown = _last_share if per_cent else partial(_last, pattern="{:.3f}")
-    accuracies = (
-        Curve(_("training"), step, accuracy, shown(accuracy), thin=True),
-        Curve(_("validation"), at, val_accuracy, shown(val_accuracy)),
-    )
+    if per_cent:
+        shown = _last_share
+    else:
+        shown = partial(_last, pattern="{:.3f}")
+    accuracies = _curves((step, accuracy), (at, val_accuracy), shown, first)
     titles = {"dice": _("Dice"), "auc": _("Mean AUC")}
     named = titles.get(feed.run.config.metric, _("Accuracy"))
     return (
         Chart(_("Loss"), title, losses, marked=marked),
         Chart(named, title, accuracies, per_cent, share=True, marked=marked),
+    )
+
+
+def _curves(
+    training: _Points,
+    validation: _Points,
+    shown: Callable[[Sequence[float]], str],
+    first: float,
+) -> tuple[Curve, ...]:
+    """Training and validation; dotted what comes before the step `first`."""
+    (x, y), (at, values) = training, validation
+    cut = bisect_left(x, first)
+    before = Curve(_("training"), x[:cut], y[:cut], thin=True, dotted=True)
+    return (
+        Curve(_("training"), x[cut:], y[cut:], shown(y[cut:]), thin=True),
+        Curve(_("validation"), at, values, shown(values)),
+        *((before,) if cut else ()),
     )
 
 

@@ -34,6 +34,26 @@ def test_sentence(status: Status, sentence: str) -> None:
     assert curves_scene._sentence(run, status) == sentence
 
 
+def test_the_best_epoch_is_said_to_be_the_line_where_there_is_one() -> None:
+    run: Any = SimpleNamespace(ensemble=None)
+    status = Status(RunStatus.DONE, epoch=3, best_epoch=2)
+    sentence = curves_scene._sentence(run, status, marked=True)
+    assert sentence == "Epochs: 3; best epoch: 2 (vertical line)."
+
+
+@pytest.mark.parametrize(
+    ("first", "learned", "before"),
+    [(-math.inf, [1, 2, 3], []), (3, [3], [1, 2]), (math.inf, [], [1, 2, 3])],
+)
+def test_what_was_not_learned_from_is_dotted(
+    first: float, learned: list[float], before: list[float]
+) -> None:
+    training, validation = ([1, 2, 3], [0.9, 0.8, 0.7]), ([3], [0.75])
+    curves = curves_scene._curves(training, validation, str, first)
+    assert [list(c.x) for c in curves if not c.dotted] == [learned, [3]]
+    assert [list(c.x) for c in curves if c.dotted] == ([before] if before else [])
+
+
 def test_an_ensemble_has_no_epochs() -> None:
     run: Any = SimpleNamespace(ensemble=object())
     sentence = "The mean of several models: it has no epochs of its own."
