@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         claim = claim_when_free(Run(options.folder.resolve()), claim_run)
-    except RunError as error:
+    except (RunError, OSError) as error:  # of the system: its text names the file
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     return train_claimed(claim)

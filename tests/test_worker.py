@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -291,6 +292,22 @@ def test_a_run_for_a_device_that_is_not_there_fails_with_words(
     assert run.status.state is RunStatus.FAILED
     assert "no device gpu:7" in run.status.message
     assert work_on(run).wait() == 2
+
+
+def test_a_run_in_a_folder_that_became_read_only_is_left_with_words(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = store.create(conduct("done"))
+    lock = str(run.folder / "lock")
+
+    def read_only(run: Run) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", lock)
+
+    monkeypatch.setattr(claims, "claim_run", read_only)
+    monkeypatch.setattr(os, "nice", lambda by: 19)
+    assert at_work.main([str(run.folder)]) == 2
+    assert lock in capsys.readouterr().err
+    assert run.status.state is RunStatus.QUEUED
 
 
 def test_a_real_run_from_the_command_line(workspace: Path, class_folders: Path) -> None:

@@ -49,6 +49,8 @@ MOST_KILLS = 8
 """Kills of one run; then it is let go to its end."""
 SECONDS = 400.0
 """Within which a small run ends, on a busy machine."""
+MOMENT = 5.0
+"""Seconds within which what was killed is seen to be."""
 
 
 @dataclass
@@ -151,8 +153,13 @@ def kill_worker(stage: Stage) -> str:
         time.sleep(stage.chance.random() * 0.3)
         worker.kill()
     stage.killed(run)
-    state = run.status.state
-    return "" if state is not RunStatus.RUNNING else "a killed run counts as running"
+    # A program that it was about to start has its lock for a moment more.
+    deadline = time.monotonic() + MOMENT
+    while run.status.state is RunStatus.RUNNING:
+        if time.monotonic() > deadline:
+            return "a killed run counts as running"
+        time.sleep(0.1)
+    return ""
 
 
 def kill_shell(stage: Stage) -> str:
