@@ -203,3 +203,38 @@ def test_what_viewers_saw_in_words() -> None:
     seen = Watched([0.1, 0.3, 0.2], PairedRatio([9.0, 8.0], [10.0, 10.0]), 0.1)
     assert seen.late == "3 points received, median 0.200 s"
     assert seen.slowed.startswith("8.5 steps/s / 10 steps/s, medians of 2 pairs")
+
+
+def test_ridge_and_discriminants_are_those_of_scikit_learn() -> None:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import Ridge
+
+    from medmodel.benchmark.quality import heads
+
+    rng, n, k = np.random.default_rng(0), 60, 3
+    targets = rng.permutation(np.arange(n) % k)
+    groups = np.eye(k)[targets]
+    for d in (20, 90):  # more images than features, and fewer
+        features = rng.normal(size=(n, d)) + groups @ rng.normal(size=(k, d))
+        learned = heads._Learned(features, targets, np.full(n, 1 / n))
+        for strength, share, found, other in zip(
+            heads._RIDGE,
+            heads._SHRINKAGE,
+            heads.ridge(learned),
+            heads.lda(learned),
+            strict=False,
+        ):
+            ridge = Ridge(alpha=strength * n).fit(features, groups)
+            assert np.allclose(found[:-1], ridge.coef_.T, atol=1e-5)
+            assert np.allclose(found[-1], ridge.intercept_, atol=1e-5)
+            wanted = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=share)
+            gone = np.std(features - (groups / groups.sum(0)) @ groups.T @ features, 0)
+            scaled = heads._Learned(features / gone, targets, learned.weights)
+            said = wanted.fit(features / gone, targets).decision_function(
+                features / gone
+            )
+            mine = heads.lda(scaled)[list(heads._SHRINKAGE).index(share)]
+            answer = (features / gone) @ mine[:-1] + mine[-1]
+            apart = (answer - said) - (answer - said).mean(1, keepdims=True)
+            assert np.abs(apart).max() < 1e-3 * np.abs(said).max()
+            assert other.shape == found.shape

@@ -200,6 +200,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "quality.table.table",
         "test accuracy of four recipes on three public sets, beside published ones",
     ),
+    "quality_heads": (
+        "quality.heads.heads",
+        "ridge, LDA and averaged views against Instant's softmax: log loss, five folds",
+    ),
     "quality_blood": ("quality.recipes.blood", "Instant on blood cells: test accuracy"),
     "quality_chest": ("quality.recipes.chest", "Instant on chest X-rays: test AUC"),
     "refit": (

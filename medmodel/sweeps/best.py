@@ -43,6 +43,9 @@ _SMALLEST = 1e-7
 _PARAMETER = "candidate"
 _LARGEST_RESERVE = 0.25
 """Share of the time that is kept, at most, for what follows training."""
+_FEWEST_EPOCHS = 0.5
+"""Share of a network's epochs that must fit, or it is not started: as many as fit are
+then planned, so that its learning rate falls to the end of its schedule in time."""
 _WORTH_ADDING = 1e-3
 """By which a member must lower the validation log loss of the ensemble."""
 
@@ -69,6 +72,7 @@ class BestDriver:
         check_layout(layout)
         self._images = len(layout.files)
         self._ensemble = members_config(self.config.base)
+        self._members_known = 0
         results = sweep.results
         self._trials, self._no_ensemble = list(results.trials), results.no_ensemble
         self._stopped: set[str] = set()
@@ -94,8 +98,21 @@ class BestDriver:
     def look(self) -> list[Trial]:
         """Reads all runs, writes trials.json where something has changed."""
         self._trials = [self._read(trial) for trial in self._trials]
+        self._plan_ensemble()
         self._write()
         return self._trials
+
+    def _plan_ensemble(self) -> None:
+        """Sizes and numbers of images of its members, once there are some."""
+        known = [trial.run for trial in self._trials if trial.val_loss is not None]
+        if len(known) == self._members_known:
+            return
+        self._members_known = len(known)
+        with contextlib.suppress(MedModelError):
+            runs = [self.store.get(run) for run in known]
+            size = max(run.model_facts.preprocessing.size for run in runs)
+            held_out = len(read_predictions(runs[0])) / max(self._images, 1)
+            self._ensemble = members_config(self.config.base, size, held_out)
 
     def _write(self) -> None:
         results = Trials(self._trials, no_ensemble=self._no_ensemble)
@@ -143,15 +160,26 @@ class BestDriver:
                 continue
             config = candidate_config(self.config.base, key)
             # The first one is started whatever it takes: it is the baseline.
-            if tried and not self._fits(config):
+            epochs = self._epochs_that_fit(config) if tried else config.epochs
+            if epochs < _FEWEST_EPOCHS * config.epochs:
                 continue
+            config = replace(config, epochs=epochs)
             self._add(key, queue.submit(self._named(config, key), self.store))
             return True
         return self._start_ensemble(trials)
 
-    def _fits(self, config: TrainConfig) -> bool:
-        needed = self._seconds(config) + self._seconds(self._ensemble)
-        return needed <= self.seconds_left
+    def _epochs_that_fit(self, config: TrainConfig) -> int:
+        """How many of its epochs end in time, with all that follows; 0 if none.
+
+        Of a last layer on features all or none: most of its time are the features.
+        """
+        left = self.seconds_left - self._seconds(self._ensemble)
+        whole = self._seconds(config)
+        if whole <= left or config.training == "frozen":
+            return config.epochs if whole <= left else 0
+        one = self._seconds(replace(config, epochs=1))
+        each = (whole - one) / max(config.epochs - 1, 1)
+        return max(1 + int((left - one) // each), 0) if each > 0 else 0
 
     def _differs(self, key: str, tried: Mapping[str, Trial]) -> bool:
         """Whether Instant at a size of its own is another than the one chosen."""
@@ -216,9 +244,21 @@ class BestDriver:
         return time_plan(config, self._images, self.store.root).whole
 
 
-def members_config(base: TrainConfig) -> TrainConfig:
-    """Settings of an ensemble whose members are not known yet, to guess its time."""
-    return replace(base, recipe=ENSEMBLE, training="fine_tune", size=224)
+def members_config(
+    base: TrainConfig, size: int = 224, held_out: float | None = None
+) -> TrainConfig:
+    """Settings of an ensemble that is not made yet, to guess its time.
+
+    Args:
+        base: Of the sweep.
+        size: Of its largest member, as far as that is known.
+        held_out: Share of the images that it will be asked about; None for what the
+            settings hold out, though folders may have splits of their own.
+    """
+    config = replace(base, recipe=ENSEMBLE, training="fine_tune", size=size)
+    if held_out is None:
+        return config
+    return replace(config, val_fraction=held_out, test_fraction=0.0)
 
 
 def _hopeless(trials: Sequence[Trial]) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from medmodel.core import background
-from medmodel.core.config import config_for
+from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import ConfigError, DataError, RunError
 from medmodel.ensembles import members
 from medmodel.evaluation.predictions import Predictions
@@ -102,6 +102,44 @@ def test_what_fits_into_the_time_is_tried_in_turn(world: World) -> None:
     assert winner and winner.val_loss == min(t.val_loss or 9 for t in trials)
     # Never worse than the baseline on the images that chose it.
     assert winner.val_loss <= (trials[0].val_loss or 0)
+
+
+@pytest.mark.usefixtures("all_help")
+def test_as_many_epochs_are_planned_as_fit(world: World) -> None:
+    def seconds(config: TrainConfig) -> float:
+        if config.recipe == "ensemble":
+            return 10.0
+        return 60.0 if config.training == "frozen" else 5 + 40.0 * config.epochs
+
+    world.driver._seconds = seconds  # type: ignore[method-assign]
+    for seed in range(2):
+        world.driver.step()
+        world.finish(seed)
+    world.driver.step()
+    (run,) = world.waiting()
+    # Of 590 s, 5 for the start; the learning rate falls to its end within them.
+    assert world.keys()[-1] == "compact" and run.config.epochs == 14
+    world.finish(2)
+    # Fewer than half of its epochs are not worth a start.
+    world.now += 400
+    world.driver.step()
+    assert world.keys()[-1] == "together_224"
+    world.finish(3)
+    world.driver.step()
+    assert world.keys()[-1] == ENSEMBLE_OF_BEST
+
+
+def test_the_time_of_an_ensemble_is_planned_by_its_members(world: World) -> None:
+    assert world.driver._ensemble.size == 224
+    world.driver.step()
+    (run,) = world.waiting()
+    world.finish(0)
+    world.driver.step()
+    planned, images = world.driver._ensemble, world.driver._images
+    assert planned.size == run.model_facts.preprocessing.size != 224
+    held_out = len(tables.read_predictions(run))
+    assert planned.val_fraction * images == pytest.approx(held_out)
+    assert planned.test_fraction == 0
 
 
 def test_the_baseline_is_tried_however_short_the_time(world: World) -> None:
