@@ -153,7 +153,7 @@ def _compared(name: str, size: int) -> list[Measurement]:
         views = [features, *_turned(prepared, network, cells=name == "blood_cells")]
         more = processor_seconds() - began
     trials = {t: _trial(prepared, splits, features, t) for t in HEADS}
-    averaged = np.mean(views, axis=0, dtype=np.float32)
+    averaged = np.asarray(np.mean(views, axis=0, dtype=np.float32))
     answers, seconds = _trial(prepared, splits, averaged, "softmax")
     trials[f"softmax on {len(views)} views"] = _Trial(answers, seconds)
     note = (
