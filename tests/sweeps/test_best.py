@@ -137,7 +137,7 @@ def test_the_time_of_an_ensemble_is_planned_by_its_members(world: World) -> None
     world.driver.step()
     planned, images = world.driver._ensemble, world.driver._images
     assert planned.size == run.model_facts.preprocessing.size != 224
-    held_out = len(tables.read_predictions(run))
+    held_out = len(read_predictions(run))
     assert planned.val_fraction * images == pytest.approx(held_out)
     assert planned.test_fraction == 0
 
