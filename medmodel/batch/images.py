@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from medmodel.core import samples
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, value_or_problem
+from medmodel.data.layout import read_layout
 from medmodel.data.layouts.layout_choice import TableReading
 from medmodel.data.layouts.listing import is_no_image, list_folder
 from medmodel.data.tables import encodings
@@ -24,7 +25,8 @@ class BatchImage(NamedTuple):
     Args:
         path: Of its file in the folder; of a line of the table without a file, what
             stands there.
-        label: Its class where the table or a folder says it, else "".
+        label: Its class where the table or a folder says it, or its findings as from
+            `findings.join_findings`; else "".
         problem: Why it cannot be read, where that is known already; else "".
     """
 
@@ -70,6 +72,26 @@ def list_images(
             else _("{folder} holds no image.", folder=folder.name)
         )
     return images
+
+
+def told_findings(
+    images: Sequence[BatchImage], folder: Path, findings: Sequence[str]
+) -> list[BatchImage]:
+    """The images with the findings that the folder tells of each, as its label.
+
+    Where the folder is no data set of several findings, or says nothing of one of the
+    model's, what an image has is not known, and the images are as they were.
+
+    Args:
+        images: As from `list_images`, without any class.
+        folder: Their folder.
+        findings: The model's.
+    """
+    layout, _problem = value_or_problem(read_layout, folder)
+    if layout is None or not set(findings) <= set(layout.findings):
+        return list(images)
+    labels = {file.path: file.label for file in layout.files}
+    return [each._replace(label=labels.get(each.path, "")) for each in images]
 
 
 def tables_of(folder: Path) -> list[str]:

@@ -309,11 +309,12 @@ def ordered(table: pd.DataFrame, order: Order) -> pd.DataFrame:
     """The images that could be read, in an order.
 
     Args:
-        table: As from `described`.
+        table: As from `described`, here or in `batch.findings`.
         order: `"strangest"` puts those first that are unlike the training data, then
             those that lie farthest from it; `"uncertain"` those where first and second
-            class are closest; `"worst"` those whose own class got the smallest score,
-            and has only those whose class is known.
+            class are closest, or a finding is closest to its threshold; `"worst"`
+            those whose own class, or a finding of theirs or its absence, got the
+            smallest score, and has only those whose class or findings are known.
     """
     rows = table[table["problem"] == ""]
     if order == "worst":
@@ -337,11 +338,13 @@ def exported(table: pd.DataFrame) -> pd.DataFrame:
     """The table as it is taken away, in the present language where it has sentences.
 
     Args:
-        table: As from `described`, here or in `batch.outlines`.
+        table: As from `described`, here, in `batch.outlines` or `batch.findings`.
     """
     unseen = ["margin", "distance", "label_score", "mask_start", "mask_bytes"]
-    if SIZE_FROM in table:
-        unseen.append("label")  # a class of images, which is none of pixels
+    of_findings = "predicted_findings" in table
+    if SIZE_FROM in table or (of_findings and (table["label"] == "").all()):
+        # A class of images, which is none of pixels; findings that nobody told.
+        unseen.append("label")
     rows = table.drop(columns=unseen, errors="ignore")
     rows["frame"] = (rows["frame"] + 1).astype("Int64")
     rows["frames"] = rows["frames"].astype("Int64")

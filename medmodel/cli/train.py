@@ -63,6 +63,7 @@ _HELP = {
     "contrast": "Augmentation: largest change, a fraction.",
     "flip_horizontal": "Augmentation: whether left and right may be exchanged.",
     "flip_vertical": "Augmentation: whether top and bottom may be exchanged.",
+    "corruption": "Augmentation: share of training images that are corrupted.",
 }
 _AUGMENTATION = tuple(field.name for field in fields(Augmentation))
 

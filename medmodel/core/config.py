@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Colour, Fit, Preprocessing, window_values
-from medmodel.core.settings.augmentation import Augmentation
+from medmodel.core.settings.augmentation import LARGEST_CHANGES, Augmentation
 from medmodel.core.settings.enhancement_steps import step_problem
 from medmodel.core.settings.network_names import (
     ENCODER_PREFIX,
@@ -216,6 +216,7 @@ class TrainConfig:
             | self._problems_of_size()
             | self._problems_of_split()
             | self._problems_of_encoder()
+            | self._problems_of_augmentation()
             | self._problems_of_frozen_training()
             | self._problems_of_segmentation()
             | self._problems_of_descent()
@@ -301,12 +302,29 @@ class TrainConfig:
                 "Of two networks together only the last layer is trained: choose "
                 "frozen training, or another network."
             )
+        return problems
+
+    def _problems_of_augmentation(self) -> dict[str, str]:
+        """Changes that are too large, or of images that are read once."""
+        for name, most in LARGEST_CHANGES.items():
+            value = getattr(self.augmentation, name)
+            if not 0 <= value <= most:
+                sentence = _(
+                    "“{setting_word}” must lie between {low:g} and {high:g}; "
+                    "{value:g} was given.",
+                    setting_word=_(SETTING_TITLES[f"augmentation.{name}"]),
+                    low=0,
+                    high=most,
+                    value=value,
+                )
+                return {"augmentation": sentence}
         if self.training == "frozen" and self.augmentation.active:
-            problems["augmentation"] = _(
+            sentence = _(
                 "Frozen training reads each image once: switch augmentation off, "
                 "or choose fine-tuning."
             )
-        return problems
+            return {"augmentation": sentence}
+        return {}
 
     def _problems_of_encoder(self) -> dict[str, str]:
         """Settings that do not fit an encoder of the weights folder."""

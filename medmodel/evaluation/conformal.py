@@ -23,6 +23,8 @@ from medmodel.evaluation.intervals import (
 )
 
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
+ROUNDING = 1e-7
+"""Scores are written with 8 digits: a hair's breadth does not exclude."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,7 @@ class ConformalPredictor:
         Args:
             scores: Probabilities, shape `(n, k)`.
         """
-        # Scores are written with 8 digits: a hair's breadth does not exclude.
-        return np.asarray(scores) >= self.thresholds - 1e-7
+        return np.asarray(scores) >= self.thresholds - ROUNDING
 
     def covered(
         self,
@@ -72,16 +73,26 @@ class ConformalPredictor:
         return where_enough(proportion(held, patients), "accuracy", group)
 
     def undercovers(self, measured: Estimate) -> bool:
-        """Whether less was covered than chance explains.
+        """Whether less was covered than chance explains."""
+        return undercovers(measured, self.coverage, self.images)
 
-        Chance among the test images is in the interval of `covered`. Chance among the
-        validation images comes on top: what thresholds from n of them cover varies
-        from one draw to the next like a beta distribution (Vovk 2012, "Conditional
-        validity of inductive conformal predictors", ACML).
-        """
-        drawn = self.coverage * (1 - self.coverage) / (self.images + 2)
-        above = math.hypot(measured.high - measured.value, Z * math.sqrt(drawn))
-        return measured.value + above < self.coverage
+
+def undercovers(measured: Estimate, coverage: float, images: int) -> bool:
+    """Whether less was covered than chance explains.
+
+    Chance among the test images is in the interval that was measured. Chance among the
+    validation images comes on top: what thresholds from n of them cover varies from
+    one draw to the next like a beta distribution (Vovk 2012, "Conditional validity of
+    inductive conformal predictors", ACML).
+
+    Args:
+        measured: Share of test images whose set held the truth.
+        coverage: What was promised.
+        images: Validation images behind the promise.
+    """
+    drawn = coverage * (1 - coverage) / (images + 2)
+    above = math.hypot(measured.high - measured.value, Z * math.sqrt(drawn))
+    return measured.value + above < coverage
 
 
 def fit(

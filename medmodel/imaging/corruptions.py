@@ -226,3 +226,39 @@ CORRUPTIONS: dict[str, Corruption] = {
     ),
 }
 """Key -> corruption, in the order in which they are shown."""
+MOVING = frozenset({"rotation", "crop"})
+"""Those that move what an image shows: masks would have to move with it."""
+
+
+def corrupt_some(
+    images: NDArray[np.uint8],
+    share: float,
+    random: np.random.Generator,
+    in_place: bool = False,
+) -> NDArray[np.uint8]:
+    """Some images after one corruption each, of any kind and strength.
+
+    Augmentation for training, as in MedMNIST-C (Di Salvo et al. 2024). How often and
+    what is drawn depends on the generator and the number of images alone.
+
+    Args:
+        images: uint8 (n, height, width, channels); stays as it is.
+        share: Of the images that are corrupted, as a probability of each.
+        random: Decides which, how and how strongly.
+        in_place: Whether nothing may move, since masks belong to the images.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    kinds = [key for key in CORRUPTIONS if not (in_place and key in MOVING)]
+    count = len(images)
+    chosen = random.random(count) < share
+    kind = random.integers(len(kinds), size=count)
+    strength = random.integers(1, STRENGTHS + 1, size=count)
+    seeds = random.integers(2**31, size=count)
+    changed = images.copy()
+    for at in np.flatnonzero(chosen):
+        corruption = CORRUPTIONS[kinds[kind[at]]]
+        pixels = corruption.apply(images[at], int(strength[at]), int(seeds[at]))
+        changed[at] = pixels
+    return changed

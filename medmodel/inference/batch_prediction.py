@@ -10,7 +10,7 @@ import numpy as np
 
 from medmodel.batch import jobs, outlines, table
 from medmodel.batch.decoding import BLOCK, Block, decoded_blocks
-from medmodel.batch.images import BatchImage, list_images
+from medmodel.batch.images import BatchImage, list_images, told_findings
 from medmodel.batch.table import ImageRow
 from medmodel.core.errors import Cancelled, RunError
 from medmodel.core.job import Job
@@ -60,6 +60,8 @@ def work(batch: Run, reporter: StatusWriter) -> RunStatus:
     named = model.config.metric == "accuracy"
     classes = model.model_facts.class_names if named else []
     images = list_images(folder, classes, jobs.batch_request(batch).table)
+    if model.config.multi_label:
+        images = told_findings(images, folder, model.model_facts.class_names)
     workspace = batch.folder.parent.parent
     reporter.follow(batch_plan(batch.config, len(images), workspace))
     try:

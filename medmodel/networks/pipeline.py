@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 
 from medmodel.core.settings.augmentation import Augmentation
+from medmodel.imaging.corruptions import corrupt_some
 from medmodel.networks.augmentation import RandomChange
 
 
@@ -134,6 +135,7 @@ def training_batches(
         `MaskedSamples` masks of class numbers in place of labels, moved as the images.
     """
     steps = steps_per_epoch(samples, batch_size)
+    corrupted = augmentation.corruption if augmentation else 0.0
 
     @functools.lru_cache(maxsize=2)
     def epoch_batches(epoch: int) -> list[np.ndarray]:
@@ -147,6 +149,10 @@ def training_batches(
     def gather(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         epoch, step = divmod(int(number), steps)
         images, labels, weights = samples.batch(epoch_batches(epoch)[step])
+        if corrupted:
+            random = np.random.default_rng((seed, epoch, step))
+            masked = isinstance(samples, MaskedSamples)
+            images = corrupt_some(images, corrupted, random, in_place=masked)
         if smoothing and isinstance(samples, Samples):
             labels = labels * (1 - smoothing) + smoothing / samples.num_classes
             labels = labels.astype(np.float32)
@@ -154,7 +160,7 @@ def training_batches(
 
     numbers = tf.data.Dataset.range(first_epoch * steps, np.iinfo(np.int64).max)
     batches = numbers.map(_loader(samples, gather), num_parallel_calls=2)
-    if augmentation is not None and augmentation.active:
+    if augmentation is not None and replace(augmentation, corruption=0.0).active:
         batches = _augmented(numbers, batches, augmentation, seed)
     return batches.prefetch(2)
 
@@ -254,6 +260,8 @@ def augment(images: np.ndarray, augmentation: Augmentation, seed: int) -> np.nda
     Returns:
         uint8 of the same shape.
     """
+    random = np.random.default_rng(seed)
+    images = corrupt_some(images, augmentation.corruption, random)
     return RandomChange(augmentation)(images, tf.constant([seed, 0])).numpy()
 
 

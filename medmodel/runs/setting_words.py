@@ -14,6 +14,7 @@ from medmodel.language import N_, _
 _FRACTIONS = (
     *("val_fraction", "test_fraction", "augmentation.shift", "augmentation.zoom"),
     *("augmentation.brightness", "augmentation.contrast"),
+    "augmentation.corruption",
 )
 _WORDS = {
     ("training", "frozen"): N_("Linear layer on pretrained features"),

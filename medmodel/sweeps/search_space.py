@@ -34,6 +34,10 @@ AUGMENTATIONS: dict[str, tuple[str, Augmentation]] = {
             shift=0.1, rotation=15.0, zoom=0.15, brightness=0.15, contrast=0.25
         ),
     ),
+    "corrupted": (
+        N_("Small changes, half of the images corrupted"),
+        replace(MEDICAL_AUGMENTATION, corruption=0.5),
+    ),
 }
 PARAMETERS: dict[str, str] = {
     "recipe": N_("Recipe"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medmodel.batch import jobs, results, table
+from medmodel.batch import findings, jobs, results, table
 from medmodel.batch.table import ImageRow
 from medmodel.core.errors import RunError
 from medmodel.evaluation.multi_label.run_findings import run_decisions
@@ -48,6 +48,39 @@ def test_one_probability_and_one_flag_of_each_finding(batch: Run, model: Run) ->
         shown = decision.shown(rows[f"score_{decision.name}"][:3].to_numpy())
         np.testing.assert_allclose(rows[f"probability_{decision.name}"][:3], shown)
     assert "predicted" not in rows and not any("in_set" in str(c) for c in rows)
+
+
+def test_what_cannot_be_ruled_out_of_each_finding(batch: Run, model: Run) -> None:
+    rows = results.described(batch, model)
+    assert list(rows["set_bright"]) == ["present", "present", "absent", ""]
+    assert list(rows["set_striped"]) == ["present", "absent", "absent", ""]
+
+
+def test_too_few_validation_images_rule_nothing_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "ensure_worker", lambda store: None)
+    folder = draw_findings_folder(tmp_path / "data" / "few", images=32)
+    model = write_findings_run(folder)
+    batch = jobs.submit(model, folder)
+    table.append(batch.folder / table.FILE, FINDINGS, ROWS)
+    rows = results.described(batch, model)
+    assert not any(str(name).startswith("set_") for name in rows)
+
+
+def test_worst_is_what_the_truth_got_least_probability_for(
+    batch: Run, model: Run
+) -> None:
+    rows = results.described(batch, model)
+    assert rows["label_score"].isna().all()
+    assert "label" not in table.exported(rows) and table.ordered(rows, "worst").empty
+    told = ["bright|striped", "striped", "No finding", "bright"]
+    read = table.read(batch).assign(label=told)
+    rows = findings.described(read, None)
+    worst = table.ordered(rows, "worst")
+    assert list(worst["path"]) == ["b.png", "a.png", "c.png"]
+    assert list(worst["label_score"]) == pytest.approx([0.01, 0.98, 0.99])
+    assert "label" in table.exported(rows)
 
 
 def test_files_to_take_away(batch: Run, model: Run) -> None:

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.batch.images import BatchImage, list_images, tables_of
+from medmodel.batch.images import (
+    BatchImage,
+    list_images,
+    tables_of,
+    told_findings,
+)
 from medmodel.core.errors import DataError
+from tests.findings_folder import FINDINGS, draw_findings_folder
 
 CLASSES = ["dark", "light"]
 
@@ -97,3 +103,22 @@ def test_what_a_table_names_is_tried_whatever_it_is_called(tmp_path: Path) -> No
     images = list_images(tmp_path, CLASSES, "list.csv")
     assert [image.path for image in images] == list(names)
     assert [bool(image.problem) for image in images] == [False] * 4 + [True]
+
+
+def test_a_folder_says_which_findings_its_images_have(tmp_path: Path) -> None:
+    folder = draw_findings_folder(tmp_path / "set", images=8)
+    images = list_images(folder, [])
+    told = told_findings(images, folder, FINDINGS)
+    assert [image.label for image in told] == [
+        *("No finding", "No finding", "bright", "bright"),
+        *("striped", "striped", "bright|striped", "bright|striped"),
+    ]
+    assert [image.path for image in told] == [image.path for image in images]
+    # Of a finding that the folder does not name, nothing is known.
+    assert told_findings(images, folder, [*FINDINGS, "round"]) == images
+
+
+def test_folders_of_classes_say_nothing_of_findings(tmp_path: Path) -> None:
+    touched(tmp_path, "bright/a.png", "striped/b.png")
+    images = list_images(tmp_path, [])
+    assert told_findings(images, tmp_path, FINDINGS) == images

@@ -83,6 +83,7 @@ def test_options_change_settings(class_folders: Path, invoke: Invoke) -> None:
         *("train", class_folders, "--recipe", "compact", "--name", "mine"),
         *("--epochs", 3, "--learning-rate", "1e-3", "--no-class-weights"),
         *("--fit", "crop", "--rotation", 12, "--flip-horizontal", "--seed", 7),
+        *("--corruption", 0.25),
     )
     config = only_run().config
     start = config_for("compact", str(class_folders))
@@ -90,6 +91,7 @@ def test_options_change_settings(class_folders: Path, invoke: Invoke) -> None:
     assert config.learning_rate == 1e-3 and config.fit == "crop"
     assert config.class_weights is False and config.model == start.model
     assert config.augmentation.rotation == 12 and config.augmentation.flip_horizontal
+    assert config.augmentation.corruption == 0.25
     assert config.augmentation.shift == start.augmentation.shift > 0
 
 

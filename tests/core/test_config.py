@@ -16,7 +16,7 @@ from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.settings.augmentation import Augmentation
+from medmodel.core.settings.augmentation import LARGEST_CHANGES, Augmentation
 from medmodel.core.settings.recipes import RECIPES
 
 
@@ -205,3 +205,14 @@ def test_a_replicate_trains_otherwise_on_the_same_split() -> None:
     largest = TrainConfig("/d", seed=2**31 - 1, replicate=1000)
     assert 0 <= largest.training_seed < 2**31 and not largest.problems()
     assert TrainConfig("/d", replicate=1001).problems().keys() == {"replicate"}
+
+
+@pytest.mark.parametrize("name", sorted(LARGEST_CHANGES))
+def test_changes_of_images_have_their_limits(name: str) -> None:
+    for value in (-0.1, LARGEST_CHANGES[name] + 0.1, math.nan):
+        config = config_for(
+            "compact", "/data", augmentation=Augmentation(**{name: value})
+        )
+        assert "must lie between 0 and" in config.problems()["augmentation"]
+    most = Augmentation(**{name: LARGEST_CHANGES[name]})
+    assert not config_for("compact", "/data", augmentation=most).problems()

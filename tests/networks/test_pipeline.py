@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.settings.augmentation import Augmentation
+from medmodel.imaging.corruptions import corrupt_some
 from medmodel.networks import models
 from medmodel.networks.pipeline import (
     MaskedSamples,
@@ -146,6 +147,41 @@ def test_the_same_image_is_changed_anew_in_every_batch() -> None:
     batches = islice(training_batches(same, 3, seed=1, augmentation=change), 4)
     levels = [tuple(rows_of(batch)) for batch in batches]
     assert len(set(levels)) == 4
+
+
+def test_corrupted_images_depend_on_seed_and_batch_alone() -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (12, 16, 16, 1), dtype=np.uint8)
+    same = Samples(pixels, np.arange(12), np.arange(12) % 3, 3)
+    change = Augmentation(corruption=0.5)
+
+    def batches(first: int, count: int) -> list[np.ndarray]:
+        found = training_batches(same, 4, 1, change, first_epoch=first)
+        return [np.asarray(batch[0]) for batch in islice(found, count)]
+
+    whole = batches(0, 6)
+    # Resumed after the first epoch, which has three batches, to the bit.
+    for one, other in zip(whole[3:], batches(1, 3), strict=True):
+        np.testing.assert_array_equal(one, other)
+    originals = {image.tobytes() for image in pixels}
+    kept = [image.tobytes() in originals for batch in whole for image in batch]
+    assert 0.2 < np.mean(kept) < 0.8
+
+
+def test_nothing_moves_where_masks_belong_to_the_images() -> None:
+    image = np.zeros((16, 16, 1), np.uint8)
+    image[3, 5] = 255
+    images = np.repeat(image[None], 300, axis=0)
+    changed = corrupt_some(images, 1.0, np.random.default_rng(0), in_place=True)
+    crops = corrupt_some(images, 1.0, np.random.default_rng(0))
+    assert (images == image).all()
+
+    def moved(of: np.ndarray) -> int:
+        """Images whose black and white are as before, and elsewhere."""
+        places = [np.flatnonzero(one == 255) for one in of]
+        return sum(len(p) == 1 and p[0] != 3 * 16 + 5 for p in places)
+
+    assert moved(changed) == 0 < moved(crops)
 
 
 def test_evaluation_sees_everything_once_in_order(samples: Samples) -> None:

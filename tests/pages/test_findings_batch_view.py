@@ -33,16 +33,32 @@ def test_counts_and_images_by_finding(batch: Run) -> None:
     app = open_page("results/batch.py", batch=batch.id)
     assert not app.error and not app.exception
     counts = app.dataframe[0].value
-    assert dict(zip(*(counts[name] for name in counts), strict=True)) == {
-        "bright": 2,
-        "striped": 1,
-    }
+    assert counts.to_numpy().tolist() == [
+        ["bright", 2, 2, 1, 0],
+        ["striped", 1, 1, 2, 0],
+    ]
     words = said(app)
     assert "An image may have several, or none" in words
     assert "No finding above its threshold" in words
-    assert "Unlike the training data" in words and "prediction set" not in words
+    assert "Unlike the training data" in words
+    assert "Prediction sets with 95 % coverage" in words and "Too few" not in words
     app.selectbox(key=f"batch-class-{batch.id}").set_value("striped").run()
     assert "**1 image**" in said(app)
+
+
+def test_the_worst_first_where_the_folder_says_what_is_true(batch: Run) -> None:
+    order = f"batch-order-{batch.id}"
+    app = open_page("results/batch.py", batch=batch.id)
+    assert "Worst first" not in app.button_group(key=order).options
+    told = [replace(row, label="striped") for row in ROWS]
+    (batch.folder / table.FILE).unlink()
+    table.append(batch.folder / table.FILE, FINDINGS, told)
+    app = open_page("results/batch.py", batch=batch.id)
+    app.button_group(key=order).set_value("worst").run()
+    assert not app.error and not app.exception
+    # 0.01 was said of what is true of b and c, 0.98 and 0.01 of a.
+    shown = [b.key for b in app.button if str(b.key).endswith(".png")]
+    assert len(shown) == 3
 
 
 def test_words_of_an_image() -> None:

@@ -87,6 +87,16 @@ def test_evaluate_shows_curves_and_calibration_of_a_finding(
     assert "test images with striped: 0" in app.info[0].value
 
 
+def test_evaluate_measures_the_sets_of_a_finding(run: Run) -> None:
+    app = open_page("results/evaluate.py", run=run.id, view="Calibration")
+    (rows,) = [d.value for d in app.dataframe if "Target coverage" in d.value]
+    # 24 validation images of either kind promise 95 %, and not 99 %.
+    assert list(rows["Target coverage"]) == ["80 %", "90 %", "95 %"]
+    words = said(app)
+    assert "Validation images with it: 24, without it: 24" in words
+    assert "Too few for a target coverage of 99 %" in words
+
+
 def test_evaluate_shows_what_the_folds_say_together(run: Run) -> None:
     folds = write_findings_folds(Path(run.config.dataset))
     app = open_page("results/evaluate.py", run=folds[0].id)
@@ -128,6 +138,10 @@ def test_diagnose_names_findings_above_their_thresholds(run: Run) -> None:
         "No finding above its threshold" in answers
     )
     assert "do not sum to" in said(app)
+    assert "With 95 % coverage: " in said(app) and "Too few" not in said(app)
+    coverage = next(g for g in app.get("button_group") if g.label == "Coverage")
+    coverage.set_value(0.99).run()
+    assert "Too few validation images with it, or without it" in said(app)
     assert "their findings are known" in app.selectbox(key="findings-case").help
 
 

@@ -214,6 +214,7 @@ def test_every_setting_is_trained_as_it_is_entered(class_folders: Path) -> None:
         "Contrast (fraction)": ("contrast", 0.15),
         "Horizontal flip": ("flip_horizontal", True),
         "Vertical flip": ("flip_vertical", True),
+        "Corrupted training images (share)": ("corruption", 0.5),
     }
     app = opened()
     app.radio[0].set_value("compact").run()

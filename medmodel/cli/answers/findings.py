@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from medmodel.cli.answers.numbers import metric_values
+from medmodel.cli.answers.numbers import estimate_values, metric_values
 from medmodel.cli.output import say, say_table
 from medmodel.language import _, translate
 from medmodel.runs.run import Run
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         FindingResult,
         FindingsEvaluation,
     )
+    from medmodel.evaluation.multi_label.finding_sets import FindingSets, SetsResult
+    from medmodel.evaluation.multi_label.run_findings import RunFindings
 
 
 def documents() -> dict[str, Callable[[Run], str | bytes]]:
@@ -47,6 +49,7 @@ def evaluation_values(run: Run) -> dict[str, Any]:
 
     findings = run_findings(run)
     evaluation, copies = findings.evaluation, findings.copies
+    sets = zip(evaluation.results, _measured_sets(findings), strict=True)
     return {
         "run": run.id,
         "title": run.title,
@@ -62,8 +65,30 @@ def evaluation_values(run: Run) -> dict[str, Any]:
             }
         ),
         "left_out": evaluation.left_out,
-        "findings": [_result_values(result) for result in evaluation.results],
+        "findings": [
+            {**_result_values(result), "prediction_sets": _sets_values(held)}
+            for result, held in sets
+        ],
         "limits": facts.limits(run, findings),
+    }
+
+
+def _measured_sets(findings: RunFindings) -> list[SetsResult | None]:
+    """What the sets of each finding held on test images; None with too few."""
+    from medmodel.evaluation.multi_label.finding_sets import fit_sets, measure_sets
+
+    return [measure_sets(findings.table, each) for each in fit_sets(findings.table)]
+
+
+def _sets_values(held: SetsResult | None) -> dict[str, Any] | None:
+    if held is None:
+        return None
+    return {
+        "coverage": held.sets.coverage,
+        "observed_with": estimate_values(held.present),
+        "observed_without": estimate_values(held.absent),
+        "either": held.either,
+        "below_target": held.undercovers,
     }
 
 
@@ -116,9 +141,31 @@ def say_evaluation(run: Run, every: bool) -> None:
     say()
     _say_findings(evaluation, every)
     say()
+    _say_sets(findings)
+    say()
     say(facts.how_measured(evaluation.results))
     for sentence in facts.limits(run, findings):
         say(f"- {sentence}")
+
+
+def _say_sets(findings: RunFindings) -> None:
+    """How often the prediction sets of each finding held the truth."""
+    from medmodel.evaluation.multi_label.finding_sets import COVERAGE
+    from medmodel.reports.multi_label import metric_rows
+
+    measured = _measured_sets(findings)
+    names = [result.name for result in findings.evaluation.results]
+    say(_("Prediction sets with {coverage:.0f} % coverage", coverage=100 * COVERAGE))
+    say_table(metric_rows.set_heads(), metric_rows.set_rows(measured, names))
+    below = [each.sets.name for each in measured if each and each.undercovers]
+    if below:
+        say(
+            _(
+                "Below the target coverage on test images, which differ from the "
+                "validation images: {findings}.",
+                findings=_(", ").join(below),
+            )
+        )
 
 
 def _say_findings(evaluation: FindingsEvaluation, every: bool) -> None:
@@ -145,6 +192,7 @@ def _say_findings(evaluation: FindingsEvaluation, every: bool) -> None:
 def prediction_values(run: Run, answers: Sequence[ImageAnswer]) -> dict[str, Any]:
     """Answers about image files as JSON has them."""
     decisions, reason = _decisions(run)
+    sets = _sets(run)
     return {
         "run": run.id,
         "title": run.title,
@@ -153,11 +201,13 @@ def prediction_values(run: Run, answers: Sequence[ImageAnswer]) -> dict[str, Any
         "findings": [
             {"finding": each.name, **_decision_values(each)} for each in decisions
         ],
-        "images": [_image_values(answer, decisions) for answer in answers],
+        "images": [_image_values(answer, decisions, sets) for answer in answers],
     }
 
 
-def _image_values(answer: ImageAnswer, decisions: list[Decision]) -> dict[str, Any]:
+def _image_values(
+    answer: ImageAnswer, decisions: list[Decision], sets: list[FindingSets]
+) -> dict[str, Any]:
     shown = _probabilities(answer, decisions)
     found = [d.name for d in decisions if shown and shown[d.name] >= d.threshold]
     return {
@@ -165,6 +215,7 @@ def _image_values(answer: ImageAnswer, decisions: list[Decision]) -> dict[str, A
         "error": answer.error or None,
         "predicted_findings": found if shown else None,
         "probabilities": shown or None,
+        "prediction_sets": _set_values(answer, sets) if shown else None,
         "unlike_training": answer.unlike_training,
         "withheld": answer.withheld or None,
         "split": answer.split or None,
@@ -173,11 +224,24 @@ def _image_values(answer: ImageAnswer, decisions: list[Decision]) -> dict[str, A
     }
 
 
+def _set_values(
+    answer: ImageAnswer, sets: list[FindingSets]
+) -> dict[str, list[str] | None]:
+    """Finding -> what cannot be ruled out of it; null with too few to say."""
+    assert answer.prediction
+    raw = answer.prediction.raw
+    held = {
+        each.name: each.answers(raw[at : at + 1])[0] for at, each in enumerate(sets)
+    }
+    return {name: of.split("|") if of else None for name, of in held.items()}
+
+
 def say_answers(run: Run, answers: Sequence[ImageAnswer]) -> None:
     """Answers about image files as text: predicted findings, then probabilities."""
     decisions, reason = _decisions(run)
+    sets = _sets(run)
     for answer in answers:
-        _say_answer(answer, decisions)
+        _say_answer(answer, decisions, sets)
     if reason:
         say(_("No finding has a threshold. {reason}", reason=translate(reason)))
     raw = [each.name for each in decisions if not each.calibrated]
@@ -186,9 +250,14 @@ def say_answers(run: Run, answers: Sequence[ImageAnswer]) -> None:
         say(_("Probabilities that are not calibrated: {findings}.", findings=names))
 
 
-def _say_answer(answer: ImageAnswer, decisions: list[Decision]) -> None:
+def _say_answer(
+    answer: ImageAnswer, decisions: list[Decision], sets: list[FindingSets]
+) -> None:
     from medmodel.cli.answers.image_answers import beside_sentences, say_withheld
-    from medmodel.reports.multi_label.finding_sentences import predicted_sentence
+    from medmodel.reports.multi_label.finding_sentences import (
+        predicted_sentence,
+        sets_sentence,
+    )
     from medmodel.reports.plots import per_cent
 
     shown = _probabilities(answer, decisions)
@@ -200,6 +269,9 @@ def _say_answer(answer: ImageAnswer, decisions: list[Decision]) -> None:
     order = sorted(shown, key=lambda name: -shown[name])
     listed = (f"{name} {per_cent(shown[name])}" for name in order)
     say("  " + _("Probabilities: {listed}.", listed=_(", ").join(listed)))
+    assert answer.prediction
+    if any(each.enough for each in sets):
+        say("  " + sets_sentence(answer.prediction.raw, sets, sets[0].coverage))
     for sentence in beside_sentences(answer):
         say(f"  {sentence}")
 
@@ -209,6 +281,17 @@ def _decisions(run: Run) -> tuple[list[Decision], str]:
     from medmodel.evaluation.multi_label.run_findings import decisions_or_reason
 
     return decisions_or_reason(run, run.model_facts.class_names)
+
+
+def _sets(run: Run) -> list[FindingSets]:
+    """Of each finding of the model; none promises anything where a file is damaged."""
+    from medmodel.core.errors import value_or_problem
+    from medmodel.evaluation.multi_label.finding_sets import by_name
+    from medmodel.evaluation.multi_label.run_findings import model_sets
+
+    names = run.model_facts.class_names
+    known, _damaged = value_or_problem(model_sets, run, names)
+    return known or by_name([], names)
 
 
 def _probabilities(answer: ImageAnswer, decisions: list[Decision]) -> dict[str, float]:

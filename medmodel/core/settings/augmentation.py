@@ -19,6 +19,8 @@ class Augmentation:
         contrast: Largest change of contrast as a fraction, 0 to 0.9.
         flip_horizontal: Whether left and right may be exchanged.
         flip_vertical: Whether top and bottom may be exchanged.
+        corruption: Share of the training images that get one corruption, of any kind
+            and strength of the corruption test, 0 to 1.
     """
 
     shift: float = 0.0
@@ -28,6 +30,7 @@ class Augmentation:
     contrast: float = 0.0
     flip_horizontal: bool = False
     flip_vertical: bool = False
+    corruption: float = 0.0
 
     @property
     def active(self) -> bool:
@@ -38,3 +41,8 @@ class Augmentation:
 MEDICAL_AUGMENTATION = Augmentation(
     shift=0.05, rotation=7.0, zoom=0.08, brightness=0.08, contrast=0.1
 )
+LARGEST_CHANGES: dict[str, float] = {
+    **{"shift": 0.5, "rotation": 180.0, "zoom": 0.5, "brightness": 0.5},
+    **{"contrast": 0.9, "corruption": 1.0},
+}
+"""Field of `Augmentation` that is a number -> its largest value."""

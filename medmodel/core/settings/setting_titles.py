@@ -34,6 +34,7 @@ SETTING_TITLES = {
     "augmentation.contrast": N_("Augmentation: contrast"),
     "augmentation.flip_horizontal": N_("Augmentation: horizontal flip"),
     "augmentation.flip_vertical": N_("Augmentation: vertical flip"),
+    "augmentation.corruption": N_("Augmentation: corrupted images"),
     "class_weights": N_("Class weights"),
     "patience": N_("Early stopping"),
     "precision": N_("Arithmetic precision"),

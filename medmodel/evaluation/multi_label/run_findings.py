@@ -17,6 +17,12 @@ from medmodel.evaluation.multi_label.finding_results import (
     decide,
     evaluate_findings,
 )
+from medmodel.evaluation.multi_label.finding_sets import (
+    COVERAGE,
+    FindingSets,
+    by_name,
+    fit_sets,
+)
 from medmodel.language import _
 from medmodel.runs.copies import Copies, copies_of, independent_findings
 from medmodel.runs.run import Run
@@ -102,6 +108,25 @@ def model_decisions(run: Run, findings: Sequence[str]) -> list[Decision]:
     return _of_each(findings, known)
 
 
+def model_sets(
+    run: Run, findings: Sequence[str], coverage: float = COVERAGE
+) -> list[FindingSets]:
+    """The sets of each finding at a coverage.
+
+    Returns:
+        Without images, and therefore promising nothing, where the run has no
+        findings.csv, as one that was stopped, or no validation image.
+
+    Raises:
+        RunError: findings.csv is damaged.
+    """
+    known: list[FindingSets] = []
+    if run.findings_path.exists():
+        with suppress(DataError):  # no validation image
+            known = fit_sets(read_findings(run), coverage)
+    return by_name(known, findings, coverage)
+
+
 def _of_each(findings: Sequence[str], known: Iterable[Decision]) -> list[Decision]:
     by_name = {decision.name: decision for decision in known}
     unknown = [Decision(name, math.nan, 1.0, 0) for name in findings]
@@ -118,11 +143,13 @@ def answers_table(table: pd.DataFrame, decisions: Sequence[Decision]) -> pd.Data
     Returns:
         `path`, `patient`, `split`, and of each finding `true_<finding>` and
         `predicted_<finding>` (0 or 1; empty without a threshold), `score_<finding>` as
-        trained and `probability_<finding>` as shown.
+        trained, `probability_<finding>` as shown and `set_<finding>`, what cannot be
+        ruled out at 95 % coverage; empty with too few validation images.
     """
     import pandas as pd
 
     columns: dict[str, Any] = {}
+    sets = {each.name: each for each in fit_sets(table)}
     for decision in decisions:
         truth, score = truth_and_score(table, decision.name)
         shown = decision.shown(score)
@@ -132,6 +159,7 @@ def answers_table(table: pd.DataFrame, decisions: Sequence[Decision]) -> pd.Data
         columns[f"score_{decision.name}"] = score
         columns[f"probability_{decision.name}"] = shown
         columns[f"predicted_{decision.name}"] = called
+        columns[f"set_{decision.name}"] = sets[decision.name].answers(score)
     samples = table[list(IMAGE_COLUMNS)]
     return pd.concat([samples, pd.DataFrame(columns, index=table.index)], axis=1)
 

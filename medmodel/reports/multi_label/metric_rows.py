@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from medmodel.evaluation.intervals import Estimate, too_few
 from medmodel.evaluation.multi_label.finding_results import (
     Decision,
     FindingResult,
     FindingsEvaluation,
 )
+from medmodel.evaluation.multi_label.finding_sets import SetsResult
 from medmodel.evaluation.multi_label.run_findings import RATES
 from medmodel.language import _, format_number
 from medmodel.reports.plots import measured_share
@@ -92,6 +95,33 @@ def result_rows(evaluation: FindingsEvaluation) -> list[list[str]]:
             str(each.calibration_error),
         ]
         for each in evaluation.results
+    ]
+
+
+def set_heads() -> list[str]:
+    """What the columns of `set_rows` are called."""
+    return [
+        _("Image finding"),
+        _("Observed, images with it"),
+        _("Observed, images without it"),
+        _("Present or absent"),
+    ]
+
+
+def set_rows(
+    results: Sequence[SetsResult | None], names: Sequence[str]
+) -> list[list[str]]:
+    """A row of each finding: what its sets held on test images, or too few."""
+    return [
+        [name, _("too few validation images"), "", ""]
+        if result is None
+        else [
+            name,
+            rate_text(result.present),
+            rate_text(result.absent),
+            measured_share(result.either),
+        ]
+        for name, result in zip(names, results, strict=True)
     ]
 
 

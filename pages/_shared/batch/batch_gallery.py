@@ -146,7 +146,7 @@ def _look_closer(batch: Run, model: Run | None, row: Any) -> None:
     """The image, what is known of it, every class's score and the saliency map."""
     with errors_shown():
         st.text(row.path)
-        if row.label:
+        if row.label and not batch.config.multi_label:  # whose view says it
             st.markdown(
                 _("True class in the data set: **{label}**", label=plain(row.label))
             )

@@ -118,6 +118,13 @@ def _show_progress(state: TaskState) -> None:
 
 def _show_test(run: Run, test: CorruptionTest) -> None:
     st.markdown(f"**{plain(test.verdict)}**")
+    if run.config.augmentation.corruption:
+        st.caption(
+            _(
+                "This model was trained on images with corruptions of these kinds: of "
+                "other kinds the test says less."
+            )
+        )
     left, right = st.columns([1.2, 1], gap="large")
     with left:
         st.caption(

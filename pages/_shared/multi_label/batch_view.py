@@ -8,17 +8,17 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.batch import table
-from medmodel.batch.findings import FLAGGED, PROBABILITY
+from medmodel.batch.findings import FLAGGED, IN_SET, PROBABILITY
+from medmodel.evaluation.multi_label.finding_sets import COVERAGE
 from medmodel.language import _, join_sentences
 from medmodel.language.right_to_left import isolated
 from medmodel.reports import plots
+from medmodel.reports.multi_label.finding_sentences import too_few_for_sets
 from medmodel.runs.run import Run
 from medmodel.runs.tables.predictions import scored_classes
 from pages._shared.common.legible import legible
 from pages._shared.common.tables import show_table
 from pages._shared.common.words import plain
-
-_ORDERS: tuple[table.Order, ...] = ("strangest", "uncertain")
 
 
 def show_flagged_findings(rows: pd.DataFrame) -> None:
@@ -29,17 +29,11 @@ def show_flagged_findings(rows: pd.DataFrame) -> None:
     """
     findings = scored_classes(rows)
     unmarked = [name for name in findings if f"{FLAGGED}{name}" not in rows]
-    counts = pd.DataFrame(
-        {
-            _("Image finding"): findings,
-            _("Images with it predicted"): [
-                None if name in unmarked else int((rows[f"{FLAGGED}{name}"] == 1).sum())
-                for name in findings
-            ],
-        }
-    ).astype({_("Images with it predicted"): "Int64"})
+    unset = [name for name in findings if f"{IN_SET}{name}" not in rows]
     show_table(
-        counts, hide_index=True, alt=_("How many images each finding is predicted of")
+        finding_counts(rows),
+        hide_index=True,
+        alt=_("How many images each finding is predicted of"),
     )
     sentences = [
         _("Images that are unlike the training data are counted, too."),
@@ -55,7 +49,35 @@ def show_flagged_findings(rows: pd.DataFrame) -> None:
                 findings=_(", ").join(unmarked),
             )
         )
+    if len(unset) < len(findings):
+        sentences.append(
+            _(
+                "Prediction sets with {coverage:.0f} % coverage hold what is true of a "
+                "finding for so large a proportion of images like the validation "
+                "images, with it and without it.",
+                coverage=100 * COVERAGE,
+            )
+        )
+    if unset:
+        sentences.append(too_few_for_sets(unset))
     st.caption(plain(join_sentences(sentences)))
+
+
+def finding_counts(rows: pd.DataFrame) -> pd.DataFrame:
+    """How many images each finding is predicted of, and what the sets hold."""
+    lines = []
+    for name in scored_classes(rows):
+        line: dict[str, object] = {_("Image finding"): name}
+        if (flagged := f"{FLAGGED}{name}") in rows:
+            line[_("Images with it predicted")] = int((rows[flagged] == 1).sum())
+        if (inside := f"{IN_SET}{name}") in rows:
+            line[_("Set: present")] = int((rows[inside] == "present").sum())
+            line[_("Set: absent")] = int((rows[inside] == "absent").sum())
+            line[_("Set: either")] = int((rows[inside] == "present|absent").sum())
+        lines.append(line)
+    counts = pd.DataFrame(lines)
+    # A finding without a threshold cannot be predicted: no number, not 0.
+    return counts.astype(dict.fromkeys(counts.columns[1:], "Int64"))
 
 
 def choose_by_finding(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
@@ -66,16 +88,19 @@ def choose_by_finding(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
         rows: As from `batch.findings.described`.
     """
     choice, of_finding = st.columns([2, 1], vertical_alignment="bottom")
+    orders = [o for o in table.ORDERS if o != "worst" or (rows["label"] != "").any()]
     order = choice.segmented_control(
         _("Order"),
-        _ORDERS,
+        orders,
         format_func=legible(lambda key: _(table.ORDERS[key])),
-        default=_ORDERS[0],
+        default=orders[0],
         required=True,
         key=f"batch-order-{batch.id}",
         help=_(
             "Strangest: unlike the training data, then farthest from it. Most "
-            "uncertain: a probability is closest to its threshold."
+            "uncertain: a probability is closest to its threshold. Worst: what the "
+            "table of the folder says of one of the findings got the lowest "
+            "probability."
         ),
     )
     flagged = [name for name in scored_classes(rows) if f"{FLAGGED}{name}" in rows]

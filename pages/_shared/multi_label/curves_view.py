@@ -28,6 +28,7 @@ from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
 from pages._shared.common.words import plain
+from pages._shared.multi_label.sets_view import show_finding_sets
 
 FEWEST = 5
 """Test images with a finding, and without, below which no curve is drawn."""
@@ -85,8 +86,12 @@ def show_finding_curves(run: Run, findings: RunFindings) -> None:
 def show_finding_calibration(run: Run, findings: RunFindings) -> None:
     """Whether a finding's probabilities as shown come true as often as they say."""
     result = pick_finding(findings)
-    if _say_too_few(result):
-        return
+    if not _say_too_few(result):
+        _show_reliability(findings, result)
+    show_finding_sets(findings, result.name)
+
+
+def _show_reliability(findings: RunFindings, result: FindingResult) -> None:
     st.markdown(
         _(
             "Of images with a probability of 80 %, about 80 of 100 should have "

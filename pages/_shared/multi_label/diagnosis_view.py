@@ -25,6 +25,7 @@ from pages._shared.multi_label.evaluation_cache import (
     decisions_of_run,
     findings_of,
 )
+from pages._shared.multi_label.sets_view import show_finding_sets_of
 from pages._shared.prediction.cases import Case
 from pages._shared.prediction.ood_view import (
     familiarity,
@@ -118,6 +119,7 @@ def _show_alone(answer: Answer, decisions: Sequence[Decision]) -> None:
             st.markdown(plain(known))
         if shown:
             _show_bars(answer, decisions)
+            show_finding_sets_of(answer)
         st.caption(plain(worth_sentence(answer.run)))
     show_neighbours(answer)
 

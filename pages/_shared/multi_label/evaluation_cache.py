@@ -7,11 +7,13 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.evaluation.multi_label.finding_results import Decision
+from medmodel.evaluation.multi_label.finding_sets import FindingSets, fit_sets
 from medmodel.evaluation.multi_label.run_findings import (
     RunFindings,
     run_decisions,
     run_findings,
 )
+from medmodel.runs.tables.findings import read_findings
 from medmodel.runs.run import Run
 
 
@@ -33,6 +35,15 @@ def decisions_of_run(run: Run) -> list[Decision]:
     return _decisions(str(run.folder), findings_version(run))
 
 
+def sets_of_run(run: Run, coverage: float) -> list[FindingSets]:
+    """What the run's findings need to be ruled out, read once for all sessions.
+
+    Raises:
+        MedModelError: There are none yet, a file is damaged, or no validation image.
+    """
+    return _sets(str(run.folder), findings_version(run), coverage)
+
+
 def findings_version(run: Run) -> int:
     """Changes whenever the run's answers are written anew."""
     path = run.findings_path
@@ -47,3 +58,8 @@ def _findings(folder: str, version: int) -> RunFindings:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _decisions(folder: str, version: int) -> list[Decision]:
     return run_decisions(Run(Path(folder)))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _sets(folder: str, version: int, coverage: float) -> list[FindingSets]:
+    return fit_sets(read_findings(Run(Path(folder))), coverage)

@@ -502,6 +502,19 @@ def _augmentation(form: Form) -> None:
         for name, label in flips.items():
             value = getattr(start, name)
             changed[name] = st.toggle(label, value, key=f"{key}-{name}")
+    changed["corruption"] = st.slider(
+        _("Corrupted training images (share)"),
+        0.0,
+        1.0,
+        float(start.corruption),
+        0.05,
+        key=f"{key}-corruption",
+        help=_(
+            "So many training images get one corruption of the corruption test in "
+            "Evaluate, such as noise, blur or compression, of any strength, so that "
+            "the model stands up to them better."
+        ),
+    )
     form.values["augmentation"] = Augmentation(**changed)
 
 

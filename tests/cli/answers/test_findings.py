@@ -62,6 +62,9 @@ def test_evaluation_as_json(run: Run, json_of: Callable[..., Any]) -> None:
     assert first["metrics"]["auc"]["low"] == result.auc.low
     assert first["metrics"]["sensitivity"]["value"] == result.rate("sensitivity").value
     assert values["left_out"] == [] and values["limits"]
+    held = first["prediction_sets"]
+    assert held["coverage"] == 0.95 and held["observed_with"]["n"] == first["images"]
+    assert held["observed_without"]["value"] > 0.8 and 0 <= held["either"] < 1
 
 
 def test_evaluation_as_text(run: Run, invoke: Invoke) -> None:
@@ -70,6 +73,7 @@ def test_evaluation_as_text(run: Run, invoke: Invoke) -> None:
     assert str(evaluation.mean_auc) in said and "Mean AUC of 2 findings" in said
     assert str(evaluation.results[1].auc) in said and " %" in said
     assert "do not sum to 100 %" in said and "Calibration error" not in said
+    assert "Prediction sets with 95 % coverage" in said
     assert "Calibration error" in invoke("evaluate", run.id, "--all").stdout
     refused = invoke("evaluate", run.id, "--by-group", status=2).stderr
     assert "one class; this one gives several findings" in refused
@@ -90,6 +94,8 @@ def test_documents_are_written(run: Run, tmp_path: Path, invoke: Invoke) -> None
         assert (flags == (shown >= decision.threshold)).all()
         raw = table[f"score_{decision.name}"].to_numpy()
         np.testing.assert_allclose(decision.shown(raw), shown)
+        held = set(table[f"set_{decision.name}"])
+        assert held <= {"present", "absent", "present|absent"} and len(held) > 1
 
 
 def test_predictions_of_files(
@@ -107,8 +113,11 @@ def test_predictions_of_files(
     assert first["predicted_findings"] == []
     assert second["predicted_findings"] == list(FINDINGS)
     assert sum(second["probabilities"].values()) > 1.5
+    assert first["prediction_sets"] == {name: ["absent"] for name in FINDINGS}
+    assert second["prediction_sets"]["bright"] == ["present"]
     said = invoke("predict", run.id, dark, light).stdout
     assert f"{dark}: No finding above its threshold" in said
+    assert "With 95 % coverage: present: bright, striped." in said
     assert f"{light}: Predicted findings: bright (> 99 %), striped (> 99 %)" in said
     model.ood = STRANGE
     (image,) = json_of("predict", run.id, light)["images"]
