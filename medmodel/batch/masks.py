@@ -18,8 +18,9 @@ import numpy as np
 from medmodel.core.errors import DECODER_ERRORS
 from medmodel.core.regular_files import open_for_writing, open_regular
 from medmodel.core.storage import damaged, unreadable
+from medmodel.imaging.mask_export import is_shortened, mask_name
 from medmodel.imaging.mask_values import Mask
-from medmodel.language import _
+from medmodel.language import _, ngettext
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,9 +112,24 @@ def taken(rows: pd.DataFrame, anyway: bool = False) -> pd.DataFrame:
     return there if anyway else there[there["unlike_training"] != 1]
 
 
-def file_name(path: str) -> str:
-    """What the mask of an image is called, from the image's path in its folder."""
-    return f"{path}_mask.png"
+def shortened(rows: pd.DataFrame) -> int:
+    """How many masks have a shorter name than their images say, see `mask_name`.
+
+    Args:
+        rows: As from `taken`.
+    """
+    return sum(is_shortened(str(path)) for path in rows["path"])
+
+
+def shortened_sentence(count: int) -> str:
+    """What is said of so many masks with a shortened name."""
+    return ngettext(
+        "The name of {count:,} image is too long for a mask beside it: the mask's name "
+        "is its beginning, ~ and 12 digits that tell it from others.",
+        "The names of {count:,} images are too long for masks beside them: the masks' "
+        "names are their beginnings, ~ and 12 digits that tell them from others.",
+        count,
+    )
 
 
 def write_zip(folder: Path, rows: pd.DataFrame, target: IO[bytes]) -> None:
@@ -174,4 +190,4 @@ def _masks(folder: Path, rows: pd.DataFrame) -> Any:
     with file:
         for row in rows.itertuples():
             size, start = int(row.mask_bytes), int(row.mask_start)  # type: ignore[arg-type]
-            yield file_name(str(row.path)), _part(path, file, start, size)
+            yield mask_name(str(row.path)), _part(path, file, start, size)

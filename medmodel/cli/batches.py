@@ -116,7 +116,7 @@ def write_table(
     Returns:
         Id of the batch, and counts of images, of unreadable files and of images that
         are unlike the training data; of a segmentation also of images with an outline
-        and of masks that were written.
+        and of masks that were written, and how many of these have a shortened name.
 
     Raises:
         RunError: It is not done, or its files are damaged.
@@ -139,15 +139,20 @@ def write_table(
     }
     if batch.config.segments:
         values["outlined"] = int((rows["outlined"] != "").sum())
-        values["masks"] = _write_masks(batch, rows, masks, anyway) if masks else 0
+        values |= {"masks": 0, "masks_shortened": 0}
+        if masks:
+            values |= _write_masks(batch, rows, masks, anyway)
     return values
 
 
-def _write_masks(batch: Run, rows: pd.DataFrame, folder: Path, anyway: bool) -> int:
+def _write_masks(
+    batch: Run, rows: pd.DataFrame, folder: Path, anyway: bool
+) -> dict[str, int]:
     from medmodel.batch import masks
 
+    taken = masks.taken(rows, anyway)
     try:
-        count = masks.write_files(batch.folder, masks.taken(rows, anyway), folder)
+        count = masks.write_files(batch.folder, taken, folder)
     except OSError as error:
         raise DataError(
             _(
@@ -157,7 +162,7 @@ def _write_masks(batch: Run, rows: pd.DataFrame, folder: Path, anyway: bool) -> 
             )
         ) from error
     audit.record("export", batch=batch.id, what="batch masks")
-    return count
+    return {"masks": count, "masks_shortened": masks.shortened(taken)}
 
 
 def say_table_written(values: dict[str, Any]) -> None:
@@ -176,6 +181,10 @@ def say_table_written(values: dict[str, Any]) -> None:
                 **values,
             )
         )
+    if values.get("masks_shortened"):
+        from medmodel.batch import masks
+
+        say(masks.shortened_sentence(values["masks_shortened"]))
 
 
 def check_done(batch: Run) -> None:

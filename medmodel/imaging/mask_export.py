@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,36 @@ from medmodel.imaging.untrusted import DataFile
 
 _NIFTI = "medmodel.imaging.mask_export:read_nifti_mask"
 _SEG = "medmodel.imaging.dicom.segmentation:read_segmentation_file"
+
+
+LONGEST_NAME = 230
+"""Bytes of a mask's file name; file systems take 255, temporary names are longer."""
+
+
+def mask_name(image: str) -> str:
+    """What the mask of an image is called; a name that is too long is shortened.
+
+    Args:
+        image: The image's path or name; its folders stay.
+
+    Returns:
+        The same with `_mask.png` behind it. Of a name that would be longer than
+        `LONGEST_NAME`, the end is replaced by ~ and 12 hexadecimal digits of its
+        BLAKE2b hash: names that differ at their ends stay apart.
+    """
+    above, slash, name = image.rpartition("/")
+    ending = "_mask.png"
+    encoded = name.encode("utf-8", "surrogateescape")
+    if len(encoded) + len(ending) > LONGEST_NAME:
+        digest = hashlib.blake2b(encoded, digest_size=6).hexdigest()
+        kept = encoded[: LONGEST_NAME - len(ending) - len(digest) - 1]
+        name = f"{kept.decode('utf-8', 'ignore')}~{digest}"
+    return f"{above}{slash}{name}{ending}"
+
+
+def is_shortened(image: str) -> bool:
+    """Whether the name of an image's mask is not all of the image's own."""
+    return mask_name(image) != f"{image}_mask.png"
 
 
 def png_mask(mask: Mask) -> bytes:

@@ -16,7 +16,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core.errors import DECODER_ERRORS, FileError, PredictionError
+from medmodel.core.errors import (
+    DECODER_ERRORS,
+    NPY_HEADER_ERRORS,
+    FileError,
+    PredictionError,
+)
 from medmodel.core.storage import renaming
 from medmodel.evaluation.ood.detector import FILE_NAME as REFERENCE
 from medmodel.evaluation.ood.detector import OodDetector
@@ -53,6 +58,8 @@ class LoadedModel:
         usual: What enters the last layer for a usual training image, see
             `class_activation.explainer`; None where that is not known.
         member_usual: Of an ensemble, the same of each member that has it, by number.
+        map_problem: Why there are no maps by gradients, where usual.npz is damaged;
+            else "".
     """
 
     model: keras.Model
@@ -62,10 +69,17 @@ class LoadedModel:
     detector_problem: str = ""
     usual: np.ndarray | None = None
     member_usual: Mapping[int, np.ndarray] = field(default_factory=dict)
+    map_problem: str = ""
 
     @functools.cached_property
     def explain(self) -> class_activation.Explainer:
-        """HiResCAM of this model, compiled when first used; the mean of members'."""
+        """HiResCAM of this model, compiled when first used; the mean of members'.
+
+        Raises:
+            PredictionError: What a usual image gives is damaged.
+        """
+        if self.map_problem:
+            raise PredictionError(self.map_problem)
         if self.members:
             return self._mean_explainer(lambda member: member.explain)
         return class_activation.explainer(
@@ -177,7 +191,7 @@ def load(run: Run) -> LoadedModel:
     check_encoders(saved)
     model = in_float32(saved)
     detector, problem = None, ""
-    noted = _noted_usual(run)
+    noted, map_problem = _noted_usual(run, saved, facts)
     try:
         detector = OodDetector.load(run.folder / REFERENCE)
     except FileNotFoundError:  # a run of an earlier version
@@ -188,12 +202,16 @@ def load(run: Run) -> LoadedModel:
         )
     call = compiled(averaged_over_flips(model, facts.flips))
     if facts.members:
-        return LoadedModel(model, facts, call, detector, problem, None, noted)
+        return LoadedModel(
+            model, facts, call, detector, problem, None, noted, map_problem
+        )
     usual = noted.get(_OWN)
     if usual is None and detector is not None and detector.own:
         count = int(model.layers[-1].input.shape[-1])
         usual = ood_features.usual_features(detector, count)
-    return LoadedModel(model, facts, call, detector, problem, usual)
+    return LoadedModel(
+        model, facts, call, detector, problem, usual, map_problem=map_problem
+    )
 
 
 def _member(loaded: LoadedModel, number: int, member: EnsembleMember) -> LoadedModel:
@@ -236,22 +254,30 @@ def write_usual(run: Run, features: Mapping[int, np.ndarray]) -> None:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def _noted_usual(run: Run) -> dict[int, np.ndarray]:
-    """What usual.npz holds; without it maps are those of a plain slope."""
+def _noted_usual(
+    run: Run, model: keras.Model, facts: ModelFacts
+) -> tuple[dict[int, np.ndarray], str]:
+    """What usual.npz holds, and why that cannot be used; without it maps are plain."""
     try:
         with np.load(run.folder / USUAL, allow_pickle=False) as arrays:
-            return {int(number): arrays[number] for number in arrays.files}
+            noted = {int(number): arrays[number] for number in arrays.files}
+        for number, values in noted.items():
+            last = model.layers[-1]
+            if facts.members:
+                last = model.get_layer(ensemble.output_name(number))
+            if values.shape != (last.input.shape[-1],) or not np.isfinite(values).all():
+                raise ValueError(number)
     except FileNotFoundError:
-        return {}
-    except (*DECODER_ERRORS, BadZipFile) as error:
-        raise PredictionError(
-            _(
-                "The {file} of run {title} is damaged: train it again, or make "
-                "the ensemble again.",
-                file=USUAL,
-                title=run.title,
-            )
-        ) from error
+        return {}, ""
+    except (*DECODER_ERRORS, *NPY_HEADER_ERRORS, BadZipFile):
+        return {}, _(
+            "There is no saliency map of {title}, since its {file} is damaged: restore "
+            "that file from a backup, or remove it, and maps are made without it. "
+            "Predictions do not need it.",
+            file=USUAL,
+            title=run.title,
+        )
+    return noted, ""
 
 
 def _check_facts(run: Run, model: keras.Model, facts: ModelFacts) -> None:

@@ -94,8 +94,10 @@ def _warm(loaded: LoadedModel) -> Message:
     """Compiles all that the first upload will need."""
     blank = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
     features = predict(loaded, blank)
-    if loaded.facts.heatmap_layers:
+    if loaded.facts.heatmap_layers and not loaded.map_problem:
         features = loaded.explain(blank, [0]).features
+    elif loaded.map_problem:
+        features = predict_with_features(loaded, blank)[1]
     elif not loaded.facts.mask_values:
         return Message({})
     _compare(loaded, blank, features, [])
@@ -113,8 +115,7 @@ def _explain(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
         return _mean_of_members(loaded, images, facts)
     if facts["randomised"]:
         loaded = loaded.randomised
-    # Also refuses a class or an image that the model does not know.
-    explained = _hires_cam(loaded, images, [position])
+    _check_request(loaded, images, [position])
     if method == OCCLUSION:
         score = functools.partial(predict, loaded)
         patches = _patches(loaded)
@@ -125,7 +126,7 @@ def _explain(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
         return attribution.positive(map_)[None]
     if method == "grad_cam":
         return loaded.grad_cam(images, [position]).heatmaps
-    return explained.heatmaps
+    return _hires_cam(loaded, images, [position]).heatmaps
 
 
 def _mean_of_members(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.ndarray:
@@ -139,7 +140,8 @@ def _mean_of_members(loaded: LoadedModel, images: np.ndarray, facts: Any) -> np.
 def _predict(loaded: LoadedModel, images: np.ndarray, facts: Any) -> Message:
     """Probabilities; heat maps and the comparison with training images on demand."""
     heatmaps = []
-    if "heatmap_for" in facts and len(images):
+    # A map that cannot be made is asked for by itself, and said to be damaged there.
+    if "heatmap_for" in facts and len(images) and not loaded.map_problem:
         explained = _hires_cam(loaded, images, facts["heatmap_for"])
         scores, features = explained.scores, explained.features
         heatmaps = [explained.heatmaps]
@@ -167,15 +169,7 @@ def _comparison(
 def _hires_cam(
     loaded: LoadedModel, images: np.ndarray, positions: list[int]
 ) -> class_activation.Explained:
-    check_images(loaded, images)
-    last = len(loaded.facts.class_names) - 1
-    if min(positions) < class_activation.FIRST_CHOICE or max(positions) > last:
-        raise PredictionError(
-            _(
-                "The model knows classes 0 to {last}; another one was asked for.",
-                last=last,
-            )
-        )
+    _check_request(loaded, images, positions)
     if not loaded.facts.heatmap_layers:
         return _by_occlusion(loaded, images, positions)
     scores = None
@@ -186,6 +180,21 @@ def _hires_cam(
     with exact_multiplication():
         explained = loaded.explain(images, positions)
     return explained if scores is None else replace(explained, scores=scores)
+
+
+def _check_request(
+    loaded: LoadedModel, images: np.ndarray, positions: list[int]
+) -> None:
+    """Refuses a class or images that the model does not know."""
+    check_images(loaded, images)
+    last = len(loaded.facts.class_names) - 1
+    if min(positions) < class_activation.FIRST_CHOICE or max(positions) > last:
+        raise PredictionError(
+            _(
+                "The model knows classes 0 to {last}; another one was asked for.",
+                last=last,
+            )
+        )
 
 
 def _chosen(scores: np.ndarray, positions: list[int]) -> list[int]:

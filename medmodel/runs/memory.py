@@ -10,6 +10,11 @@ _GPU_PROCESS = 700_000_000
 """Context and kernels on a GPU."""
 _FROZEN = 600_000_000
 """Frozen features in batches of their own, and the linear layer."""
+_FEATURES = {"efficientnet_lite0": 6_144, "efficientnet_lite0_lite2": 13_584}
+"""Numbers that a frozen network gives for each image; of an encoder, as of Lite0."""
+_FEATURE_BYTES = 10
+"""Of each of them: all are held in half precision, and those of training images twice
+in full, while a layer learned from some makes way for one that learns from more."""
 _PARAMETERS = {
     "efficientnet_lite0": 3_400_000,
     "compact_resnet": 900_000,
@@ -42,7 +47,7 @@ _USUAL_SIDE = 128
 
 
 def memory_needed(
-    config: TrainConfig, on_gpu: bool = False, trains: bool = True
+    config: TrainConfig, on_gpu: bool = False, trains: bool = True, images: int = 0
 ) -> int:
     """Bytes that a training takes at its peak, an estimate to a factor of two.
 
@@ -50,10 +55,16 @@ def memory_needed(
         config: Its settings.
         on_gpu: Whether it computes on a GPU, whose memory counts.
         trains: False for a batch, which only asks the model.
+        images: Of the data set, roughly; 0 if unknown.
     """
     base = _GPU_PROCESS if on_gpu else _PROCESS
-    if config.training == "frozen" or not trains:
+    if not trains:
         return base + _FROZEN
+    if config.training == "frozen":
+        # The last layer learns in the memory of the processor.
+        features = _FEATURES.get(config.model, _FEATURES["efficientnet_lite0"])
+        learned = 0 if on_gpu else images * features * _FEATURE_BYTES
+        return base + _FROZEN + learned
     side = config.size or _USUAL_SIDE
     model = config.model
     parameters = _PARAMETERS.get(model, max(_PARAMETERS.values()))

@@ -71,9 +71,10 @@ def queue_plan(
     for entry in waiting:
         start = min(free_at)
         plan_of = batch_plan if entry.run.is_batch else time_plan
-        seconds = plan_of(entry.config, images(entry), store.root).whole
+        count = images(entry)
+        seconds = plan_of(entry.config, count, store.root).whole
         heapq.heapreplace(free_at, start + seconds)
-        plan.append(_line(entry, start if known else None))
+        plan.append(_line(entry, start if known else None, count))
     return plan
 
 
@@ -89,8 +90,8 @@ def known_memory(device: Device) -> int:
     return 0 if ray_address() else devices.total_memory(device)
 
 
-def _line(entry: Entry, seconds: float | None) -> WaitingRun:
+def _line(entry: Entry, seconds: float | None, images: int) -> WaitingRun:
     device = expected_device(entry.config)
     trains = not entry.run.is_batch
-    needed = memory_needed(entry.config, device.is_gpu, trains)
+    needed = memory_needed(entry.config, device.is_gpu, trains, images)
     return WaitingRun(entry, seconds, needed, known_memory(device), device)

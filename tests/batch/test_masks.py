@@ -97,3 +97,25 @@ def test_none_leaves_its_folder(tmp_path: Path, rows: pd.DataFrame, path: str) -
     with pytest.raises(PermissionError):
         masks.write_files(tmp_path, rows.head(1).assign(path=path), target)
     assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.parametrize("letter", ["x", "ß", "肺"])
+def test_a_name_that_is_too_long_is_shortened_and_stays_apart(
+    tmp_path: Path, rows: pd.DataFrame, letter: str
+) -> None:
+    """A file's name may have 255 bytes: its mask's would have more."""
+    long = letter * (240 // len(letter.encode()))
+    paths = [f"deep/{long}{n}.png" for n in range(2)]
+    taken = rows.head(2).assign(path=paths)
+    (tmp_path / "to").mkdir()
+    assert masks.write_files(tmp_path, taken, tmp_path / "to") == 2
+    written = sorted(path.name for path in (tmp_path / "to" / "deep").iterdir())
+    assert len(written) == 2 and masks.shortened(taken) == 2
+    assert all(name.startswith(letter) and "~" in name for name in written)
+    buffer = io.BytesIO()
+    masks.write_zip(tmp_path, taken, buffer)
+    with zipfile.ZipFile(buffer) as archive:
+        names = sorted(name.removeprefix("deep/") for name in archive.namelist())
+    assert names == written
+    assert not masks.shortened(rows)
+    assert "2 images are too long" in masks.shortened_sentence(2)

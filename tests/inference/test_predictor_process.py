@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from medmodel.core.errors import PredictionError
 from medmodel.core.messages import Command, Message
 from medmodel.inference import predictor_process
 from medmodel.inference.model_cache import ModelCache
-from medmodel.inference.prediction import LoadedModel, load, predict
+from medmodel.inference.prediction import USUAL, LoadedModel, load, predict
 from medmodel.inference.predictor_process import answer
 from tests.inference.test_prediction import SIZE, create_run, save_model
 
@@ -43,6 +45,47 @@ def test_answers_of_the_predictor(images: np.ndarray) -> None:
 
     unknown = Message({**facts, "heatmap_for": [3]}, [images[:1]])
     assert "classes 0 to 2" in answer(unknown, cache).facts["error"]
+
+
+def write_header(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("0.npy", b"\x93NUMPY\x01\x00\x06\x00{'a': ")
+
+
+def write_arrays(**arrays: np.ndarray) -> Callable[[Path], None]:
+    return lambda path: np.savez(path, allow_pickle=False, **arrays)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b"x"),
+        write_header,
+        write_arrays(first=np.zeros(4)),
+        write_arrays(**{"0": np.zeros((2, 999))}),
+        write_arrays(**{"0": np.full(4, np.nan)}),
+        write_arrays(**{"0": np.array(["a"])}),
+    ],
+)
+def test_damaged_usual_features_take_the_maps_alone(
+    images: np.ndarray, damage: Callable[[Path], None]
+) -> None:
+    run = create_run()
+    save_model(run)
+    damage(run.folder / USUAL)
+    cache = ModelCache(limit=1 << 30)
+    facts = {"command": Command.PREDICT, "folder": str(run.folder)}
+    assert answer(Message({**facts, "command": Command.LOAD}), cache).facts == {}
+    # Asked for scores and a map at once, it gives the scores.
+    both = answer(Message({**facts, "heatmap_for": [0]}, [images[:1]]), cache)
+    assert len(both.arrays) == 1 and "error" not in both.facts
+    asked = {"command": Command.EXPLAIN, "position": 0, "randomised": False}
+    question = {**facts, **asked, "method": "hires_cam"}
+    refused = answer(Message(question, [images[:1]]), cache).facts["error"]
+    assert "usual.npz is damaged" in refused and "Predictions do not need" in refused
+    for method in ("grad_cam", "occlusion"):
+        question = {**facts, **asked, "method": method}
+        assert answer(Message(question, [images[:1]]), cache).arrays[0].shape[0] == 1
 
 
 def test_a_map_comes_with_the_scores_of_test_time_augmentation(

@@ -72,6 +72,35 @@ def test_memory_grows_with_batch_size_and_half_precision_saves() -> None:
     assert memory_needed(TrainConfig("/data")) < 2e9
 
 
+def test_features_of_two_networks_take_more_memory() -> None:
+    one = TrainConfig("/data")
+    two = replace(one, model="efficientnet_lite0_lite2")
+    base = memory_needed(one)
+    # Half precision, and twice in full: 10 bytes of each number of each image.
+    assert memory_needed(one, images=100_000) - base == 100_000 * 6_144 * 10
+    assert memory_needed(two, images=100_000) - base == 100_000 * 13_584 * 10
+    assert memory_needed(two, on_gpu=True, images=10) == memory_needed(two, True)
+    assert memory_needed(two, trains=False, images=10) == base
+
+
+def test_the_estimate_knows_how_many_features_there_are() -> None:
+    from medmodel.networks import features
+
+    assert dict(features.COUNTS) == memory._FEATURES
+
+
+def test_a_data_set_that_is_too_large_for_the_features_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices, "total_memory", lambda device: 8_000_000_000)
+    queue.submit(TrainConfig("/data", model="efficientnet_lite0_lite2"), RunStore())
+    store = RunStore()
+    for images, fits in ((1_000, True), (100_000, False)):
+        entries = run_index.entries(store)
+        (line,) = queue_plan(store, entries, lambda entry, n=images: n)
+        assert line.fits is fits
+
+
 def test_what_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "total_memory", lambda device: 1 << 30)
     queue.submit(COMPACT, RunStore())

@@ -44,7 +44,7 @@ def corrupted_training() -> list[Measurement]:
 
 
 def _accuracies(seed: int, share: float) -> tuple[float, float]:
-    """Accuracy of clean test images, and the mean over all corruptions and strengths."""
+    """Accuracy on clean test images, and its mean over corruptions and strengths."""
     folder = bench_data(_DATA)
     with with_data_root(folder), temporary_workspace():
         pattern = guess_patient_pattern(index_dataset(folder).table["path"])

@@ -113,12 +113,14 @@ def outline(
 
 def _mask_files(images: tuple[Path, ...], folder: Path) -> dict[Path, Path]:
     """Image -> the file for its mask; numbered where two have one name."""
+    from medmodel.imaging.mask_export import mask_name
+
     targets: dict[Path, Path] = {}
     taken: set[str] = set()
     for path in dict.fromkeys(images):
-        name, number = f"{path.name}_mask.png", 2
+        name, number = mask_name(path.name), 2
         while name.casefold() in taken:
-            name, number = f"{path.name}_{number}_mask.png", number + 1
+            name, number = mask_name(f"{path.name}_{number}"), number + 1
         taken.add(name.casefold())
         targets[path] = folder / name
     return targets

@@ -24,13 +24,20 @@ from medmodel.data.layouts.layout_choice import AmbiguousLayoutError, TableReadi
 from medmodel.data.layouts.listing import NOT_AN_IMAGE
 from medmodel.data.layouts.split_names import KNOWN, splits_of
 from medmodel.data.tables import encodings, table_text
-from medmodel.data.tables.columns import FALSE, NO_COLUMNS, TRUE, Table, find_columns
+from medmodel.data.tables.columns import (
+    FALSE,
+    NO_COLUMNS,
+    TRUE,
+    Table,
+    find_columns,
+    kind_of_column,
+)
 from medmodel.data.tables.finding_columns import (
     findings_label,
     of_columns,
     with_findings,
 )
-from medmodel.data.tables.split_questions import check_splits
+from medmodel.data.tables.split_questions import check_splits, may_be_splits
 from medmodel.data.tables.workbook import WORKBOOKS
 from medmodel.language import _
 
@@ -84,8 +91,8 @@ def find_tables(
         The tables, and (path, reason) of those that are none or are not used.
 
     Raises:
-        AmbiguousLayoutError: A table has changed since a person said what it means, or
-            its encoding is not certain.
+        AmbiguousLayoutError: A table has changed since a person said what it means, its
+            encoding is not certain, or what looks like a split may be something else.
     """
     tables: list[Table] = []
     others: list[tuple[str, str]] = []
@@ -116,9 +123,47 @@ def find_tables(
                 if ask and not reading:
                     check_splits(table, folder, list(_lines(table, folder)))
                 if not reading and not table.has_splits:
-                    table = _with_split_column(table, folder)
+                    table = _with_split_column(table, folder, ask)
                 tables.append(_with_findings(folder, table, bool(reading), ask))
-    return _with_splits(folder, _alike(folder, tables)), others
+    tables = _with_splits(folder, _alike(folder, tables))
+    if ask:
+        _check_trained(tables, folder)
+    return tables, others
+
+
+def _check_trained(tables: Sequence[Table], folder: Path) -> None:
+    """Asks where a column that nobody called split says validation and test alone.
+
+    "valid" and "test" of a column "status" may well say something else of an image. It
+    is certain where another table says which images are for training.
+
+    Raises:
+        AmbiguousLayoutError: There is such a column.
+    """
+    said = {table.path: _said_splits(table, folder) for table in tables}
+    if any("train" in splits for splits in said.values()):
+        return
+    for table in tables:
+        at = table.columns.get("split")
+        if at is None or table.chosen or kind_of_column(table.header[at]) == "split":
+            continue
+        if len(said[table.path]) > 1:
+            raise AmbiguousLayoutError(
+                may_be_splits(table, [table.header[at]]),
+                table.path.relative_to(folder).as_posix(),
+            )
+
+
+def _said_splits(table: Table, folder: Path) -> set[str]:
+    """The splits that a table says, in its name or its lines."""
+    splits = {table.split, *table.flags.values()}
+    at = table.columns.get("split")
+    if at is not None:
+        lines = _lines(table, folder)
+        words = {line[at] for line in lines if at < len(line)}
+        roles = table.roles if table.roles is not None else splits_of(words)
+        splits |= {roles.get(word, "") for word in words}
+    return splits - {""}
 
 
 def _with_findings(folder: Path, table: Table, chosen: bool, ask: bool) -> Table:
@@ -159,11 +204,15 @@ def _alike(folder: Path, tables: Sequence[Table]) -> list[Table]:
     ]
 
 
-def _with_split_column(table: Table, folder: Path) -> Table:
+def _with_split_column(table: Table, folder: Path, ask: bool) -> Table:
     """The table with a column of split words for its split, whatever the column's name.
 
     What is marked as a test image must not be trained on because a column is called
-    "cohort". Words that are not known beside words of two splits are asked about.
+    "cohort". Words that are not known beside words of two splits are asked about. Of
+    several such columns that counts which says what is for training.
+
+    Raises:
+        AmbiguousLayoutError: Several do, and somebody is to be asked.
     """
     words: dict[int, set[str]] = {
         at: set()
@@ -179,10 +228,15 @@ def _with_split_column(table: Table, folder: Path) -> Table:
                 del words[at]
         if not words:
             return table
-    for at, of_column in words.items():
-        roles = set(splits_of(of_column).values()) - {""}
-        if len(roles) > 1:
-            return replace(table, columns={**table.columns, "split": at})
+    roles = {at: set(splits_of(of).values()) - {""} for at, of in words.items()}
+    several = {at: splits for at, splits in roles.items() if len(splits) > 1}
+    trained = [at for at, splits in several.items() if "train" in splits]
+    if ask and len(trained) != 1 and len(several) > 1:
+        names = [table.header[at] for at in trained or several]
+        path = table.path.relative_to(folder).as_posix()
+        raise AmbiguousLayoutError(may_be_splits(table, names), path)
+    for at in trained or several:
+        return replace(table, columns={**table.columns, "split": at})
     return table
 
 

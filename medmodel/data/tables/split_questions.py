@@ -26,10 +26,10 @@ def check_splits(table: Table, folder: Path, lines: Sequence[Sequence[str]]) -> 
         lines: Of the table, below its header.
 
     Raises:
-        AmbiguousLayoutError: All labels are words of splits, of two at least; or the
-            only column of yes and no that says a split says validation or test of half
-            of the lines or more; or no column is a class, and those that say splits
-            may be findings.
+        AmbiguousLayoutError: All labels are words of splits, of two at least; or
+            columns of yes and no say validation or test, none says training, and they
+            say yes of half of the lines or more, or of one line both; or no column is
+            a class, and those that say splits may be findings.
     """
     if "split" in table.columns:
         return  # It says the splits, whatever the others are called.
@@ -59,24 +59,67 @@ def check_splits(table: Table, folder: Path, lines: Sequence[Sequence[str]]) -> 
             ),
             path,
         )
-    if len(flags) != 1:
+    _check_flags(table, path, lines)
+
+
+def _check_flags(table: Table, path: str, lines: Sequence[Sequence[str]]) -> None:
+    """Asks where columns of yes and no that say validation or test say something else.
+
+    Raises:
+        AmbiguousLayoutError: None says what is for training, and they say yes of half
+            of the lines or more, or of one line both.
+    """
+    if not table.flags or "train" in table.flags.values():
         return
-    ((at, split),) = table.flags.items()
-    said = [line[at].casefold() in TRUE for line in lines if at < len(line)]
-    if split != "train" and 2 * sum(said) >= len(said) > 0:
-        raise AmbiguousLayoutError(
-            _(
-                "{name}: its column {column!r} says yes of {count:,} of {lines:,} "
-                "lines: it may be a split, or say something else of the images. Write "
-                "{known} into a column called split, or call this one otherwise.",
-                name=table.path.name,
-                column=table.header[at],
-                count=sum(said),
-                lines=len(said),
-                known=_(KNOWN),
-            ),
-            path,
+    said = [_flagged(table, line) for line in lines]
+    count = sum(bool(splits) for splits in said)
+    if 2 * count < max(len(said), 1) and all(len(splits) < 2 for splits in said):
+        return
+    names = [table.header[at] for at in table.flags]
+    known = _(KNOWN)
+    sentence = may_be_splits(table, names)
+    if len(names) == 1:
+        sentence = _(
+            "{name}: its column {column!r} says yes of {count:,} of {lines:,} "
+            "lines: it may be a split, or say something else of the images. Write "
+            "{known} into a column called split, or call this one otherwise.",
+            name=table.path.name,
+            column=names[0],
+            count=count,
+            lines=len(said),
+            known=known,
         )
+    raise AmbiguousLayoutError(sentence, path)
+
+
+def _flagged(table: Table, line: Sequence[str]) -> set[str]:
+    """The splits of which a line says yes."""
+    return {
+        split
+        for at, split in table.flags.items()
+        if at < len(line) and line[at].strip().casefold() in TRUE
+    }
+
+
+def may_be_splits(table: Table, columns: Sequence[str]) -> str:
+    """That columns look like splits and may say something else, as a question."""
+    known = _(KNOWN)
+    if len(columns) == 1:
+        return _(
+            "{name}: its column {column!r} may be the split, without a word of "
+            "training, or say something else of the images. Write {known} into a "
+            "column called split, or call this one otherwise.",
+            name=table.path.name,
+            column=columns[0],
+            known=known,
+        )
+    return _(
+        "{name}: its columns {columns} may be splits, or say something else of the "
+        "images. Write {known} into a column called split, or call these otherwise.",
+        name=table.path.name,
+        columns=_(", ").join(columns),
+        known=known,
+    )
 
 
 def _words(at: int | None, lines: Sequence[Sequence[str]]) -> set[str]:

@@ -144,6 +144,8 @@ def show_mask_download(batch: Run, rows: pd.DataFrame) -> None:
             "masks that the model learned from; 0 where nothing is outlined."
         ),
     )
+    if count := masks.shortened(chosen):
+        st.caption(plain(masks.shortened_sentence(count)))
 
 
 def _zip(batch: Run, rows: pd.DataFrame) -> bytes:

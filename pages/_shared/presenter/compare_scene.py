@@ -16,7 +16,7 @@ from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.model_picker import is_tested
 from pages._shared.presenter.finding_slides import compare_findings_scene
 from pages._shared.presenter.scene import Scene, go_to, turned
-from pages._shared.presenter.subject import chosen_dataset, trainings
+from pages._shared.presenter.subject import chosen_dataset, trainings, with_notes
 from pages._shared.presenter.verdict import estimate_bars, verdict
 
 SHOWN = ("accuracy", "auc", "balanced_accuracy")
@@ -31,7 +31,17 @@ def compare_scene() -> Scene:
         MedModelError: They cannot be compared.
     """
     entries = run_index.entries(widgets.store())
-    chosen = _chosen(entries)
+    named = _named(entries)
+    chosen = named if len(named) >= 2 else _newest()
+    notes = []
+    if len(_asked()) >= 2 and chosen is not named:
+        notes = [
+            _("The chosen models are not there any more: these are the newest two.")
+        ]
+    return with_notes(_scene_of(chosen, entries), notes)
+
+
+def _scene_of(chosen: list[Entry], entries: list[Entry]) -> Scene:
     models = cross_validation.compared_models(chosen, entries) if chosen else {}
     if len(models) < 2:
         return _too_few(chosen)
@@ -62,12 +72,19 @@ def compare_scene() -> Scene:
     return Scene(slide, turn=_turn)
 
 
-def _chosen(entries: list[Entry]) -> list[Entry]:
-    asked = [run for run in st.query_params.get("runs", "").split(",") if run]
+def _asked() -> list[str]:
+    """The runs in ?runs=."""
+    return [run for run in st.query_params.get("runs", "").split(",") if run]
+
+
+def _named(entries: list[Entry]) -> list[Entry]:
+    """Those of them that are there."""
     by_id = {entry.run.id: entry for entry in entries}
-    named = [by_id[run] for run in asked if run in by_id]
-    if len(named) >= 2:
-        return named[:MOST_MODELS]
+    return [by_id[run] for run in _asked() if run in by_id][:MOST_MODELS]
+
+
+def _newest() -> list[Entry]:
+    """The two newest models of the data set that were measured in the same way."""
     folder = chosen_dataset()
     tested = [e for e in trainings() if is_tested(e) and not e.config.segments]
     here = [e for e in tested if e.config.dataset == str(folder)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ import streamlit as st
 
 from medmodel.audience.slide import Bar, Image, Slide
 from medmodel.core import audit
+from medmodel.core.errors import value_or_problem
 from medmodel.imaging.images import Pixels, png_bytes, thumbnail
-from medmodel.language import _, ngettext
+from medmodel.language import _, ngettext, translate
 from medmodel.reports import plots
 from medmodel.reports.multi_label.finding_sentences import predicted_sentence
 from medmodel.runs import run_index
@@ -41,7 +42,12 @@ from pages._shared.prediction.prediction_view import (
 from pages._shared.presenter.curves_scene import model_state
 from pages._shared.presenter.finding_slides import finding_bars, finding_notes
 from pages._shared.presenter.scene import Scene, go_to, turned
-from pages._shared.presenter.subject import chosen_run, trainings
+from pages._shared.presenter.subject import (
+    chosen_run,
+    instead_of_chosen,
+    trainings,
+    with_notes,
+)
 
 MOST_BARS = 5
 SIDE = 512
@@ -61,6 +67,10 @@ def diagnose_scene() -> Scene:
     run = _model()
     if run is None:
         return _without_model()
+    return with_notes(_scene_of(run), instead_of_chosen(run))
+
+
+def _scene_of(run: Run) -> Scene:
     warm(run)
     cases = _cases(run)
     if not cases:
@@ -185,7 +195,7 @@ def _slide(answer: Answer, at: int, count: int) -> tuple[Slide, dict[str, Any]]:
 def _with_answer(
     slide: Slide, viewer: dict[str, Any], answer: Answer
 ) -> tuple[Slide, dict[str, Any]]:
-    map_image, layer = _map_of(answer, answer.first_choice)
+    shown_map = _map_of(answer, answer.first_choice)
     if answer.decision:
         slide = replace(slide, notes=(*slide.notes, answer.decision))
     sentence = f"{answer.run.title}."
@@ -197,11 +207,11 @@ def _with_answer(
         slide,
         title=answer.predicted_sentence,
         sentence=sentence,
-        images=(*slide.images, map_image),
+        images=(*slide.images, *shown_map.images),
         bars=_bars(answer),
-        notes=(layer.caption, *_learned(answer), *slide.notes),
+        notes=(shown_map.note, *_learned(answer), *slide.notes),
     )
-    return shown, with_map(answer, viewer, layer)
+    return shown, shown_map.laid_over(answer, viewer)
 
 
 def _with_findings(
@@ -209,7 +219,7 @@ def _with_findings(
 ) -> tuple[Slide, dict[str, Any]]:
     """The same of several findings: those above their thresholds, and a map of one."""
     decisions = decisions_of(answer.run, answer.classes)
-    map_image, layer = _map_of(answer, int(answer.probabilities.argmax()))
+    shown_map = _map_of(answer, int(answer.probabilities.argmax()))
     sentence = f"{answer.run.title}."
     if answer.case.label:
         sentence = _(
@@ -221,28 +231,49 @@ def _with_findings(
         slide,
         title=predicted_sentence(answer.probabilities, decisions),
         sentence=sentence,
-        images=(*slide.images, map_image),
+        images=(*slide.images, *shown_map.images),
         bars=finding_bars(answer, decisions, MOST_BARS),
         notes=(
-            layer.caption,
+            shown_map.note,
             *_learned(answer),
             *finding_notes(decisions, MOST_BARS),
             *slide.notes,
         ),
     )
-    return shown, with_map(answer, viewer, layer)
+    return shown, shown_map.laid_over(answer, viewer)
 
 
-def _map_of(answer: Answer, position: int) -> tuple[Image, Layer]:
+@dataclass(frozen=True)
+class _ShownMap:
+    """A saliency map, or why there is none.
+
+    Args:
+        note: What the map shows, or why there is none.
+        images: The map, for the slide.
+        layer: For the viewer; None without a map.
+    """
+
+    note: str
+    images: tuple[Image, ...] = ()
+    layer: Layer | None = None
+
+    def laid_over(self, answer: Answer, viewer: dict[str, Any]) -> dict[str, Any]:
+        """The viewer's arguments with the map over the image."""
+        return with_map(answer, viewer, self.layer) if self.layer else viewer
+
+
+def _map_of(answer: Answer, position: int) -> _ShownMap:
     """The saliency map of a class, for the slide and for the viewer."""
     name = answer.classes[position]
-    heatmap = heatmap_of(answer, position)
+    heatmap, problem = value_or_problem(heatmap_of, answer, position)
+    if heatmap is None:
+        return _ShownMap(translate(problem))
     overlay = plots.overlay(plots.enlarged(answer.pixels, SIDE), heatmap, OPACITY)
     caption = plots.heatmap_caption(heatmap, name)
     title = _("Saliency map: {name}", name=name)
     alt = _("Heat map for {name} laid over the image", name=name)
     image = Image(title, caption, png_bytes(overlay))
-    return image, Layer(title, caption, alt, overlay)
+    return _ShownMap(caption, (image,), Layer(title, caption, alt, overlay))
 
 
 def _learned(answer: Answer) -> list[str]:

@@ -38,7 +38,12 @@ from pages._shared.common import run_cache, widgets
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 from pages._shared.presenter import room_view
 from pages._shared.presenter.scene import PhoneScene, Scene, go_to, turned
-from pages._shared.presenter.subject import chosen_run, trainings
+from pages._shared.presenter.subject import (
+    chosen_run,
+    instead_of_chosen,
+    trainings,
+    with_notes,
+)
 from pages._shared.reading.room_results_view import said_differences, said_of_readers
 
 SIZES = (10, 20, 40, 5)
@@ -60,6 +65,10 @@ def read_scene() -> Scene:
         return _without_model()
     if room is None:
         return _without_room()
+    return with_notes(_scene_of(run, room), instead_of_chosen(run))
+
+
+def _scene_of(run: Run, room: Room) -> Scene:
     reading = room.reading
     if reading is None or reading.run_id != run.id:
         return _lobby(run, room)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -9,10 +11,13 @@ import streamlit as st
 from medmodel.core.environment import data_roots
 from medmodel.core.errors import DataError, RunError
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
+from medmodel.language import _
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
+from medmodel.runs.setting_words import what_it_does
 from pages._shared.common import widgets
+from pages._shared.presenter.scene import Scene
 
 
 def datasets() -> list[Path]:
@@ -78,3 +83,43 @@ def choose_run(run: Run) -> None:
     """Puts a run and its data set into the address."""
     st.query_params["run"] = run.id
     st.query_params["dataset"] = run.config.dataset
+
+
+def instead_of_chosen(shown: Run) -> list[str]:
+    """That a step shows another model than the chosen one, and why, as a sentence."""
+    if not st.query_params.get("run"):
+        return []  # nobody chose
+    asked = chosen_run_id()
+    if asked.id == shown.id:
+        return []
+    if asked.tested_model:
+        return [
+            _(
+                "{asked} is a test on another folder: this is {shown}.",
+                asked=asked.title,
+                shown=shown.title,
+            )
+        ]
+    if asked.config.metric != shown.config.metric:
+        return [
+            _(
+                "{asked} {does}: this is another model, {shown}.",
+                asked=asked.title,
+                does=what_it_does(asked.config),
+                shown=shown.title,
+            )
+        ]
+    return [
+        _(
+            "{asked} has no finished model: this is another one, {shown}.",
+            asked=asked.title,
+            shown=shown.title,
+        )
+    ]
+
+
+def with_notes(scene: Scene, notes: Sequence[str]) -> Scene:
+    """The scene with these notes on its slide before its own."""
+    return replace(
+        scene, slide=replace(scene.slide, notes=(*notes, *scene.slide.notes))
+    )

@@ -65,7 +65,8 @@ def show_expected_time(config: TrainConfig, images: int) -> None:
     )
     st.markdown(f":material/schedule: {text}")
     device = expected_device(config)
-    needed, total = memory_needed(config, device.is_gpu), known_memory(device)
+    needed = memory_needed(config, device.is_gpu, images=images)
+    total = known_memory(device)
     if total and needed > total:
         sentence = memory_sentence(needed, total, device)
         st.warning(plain(sentence), icon=":material/memory:")

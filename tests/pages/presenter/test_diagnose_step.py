@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from medmodel.core.config import config_for
+from medmodel.core.errors import PredictionError
 from pages._shared.presenter import diagnose_scene
-from tests.finished_run import write_finished_run
+from tests.finished_run import create_ended, write_finished_run
 from tests.pages.presenter.projector import (
     Projector,
     diagnose,
@@ -55,6 +57,38 @@ def test_an_answer_has_image_map_and_bars(
     assert projector.data["slide"]["notes"][2] == "Image 2 of 2."
     pressed(app, projector, "down")
     assert projector.data["slide"]["notes"][2] == "Image 1 of 2."
+
+
+def test_another_model_than_the_chosen_one_is_said_to_be(
+    projector: Projector, diagnosed: SimpleNamespace, folder: Path
+) -> None:
+    other = config_for("segmentation", str(folder), name="outlines")
+    chosen = create_ended(other)
+    diagnose(projector, chosen)
+    slide = projector.data["slide"]
+    assert slide["sentence"].startswith("first.")
+    assert slide["notes"][0].startswith("outlines outlines each pixel")
+    assert slide["notes"][0].endswith("this is another model, first.")
+    learning = create_ended(config_for("compact", str(folder), name="stopped"))
+    diagnose(projector, learning)
+    said = projector.data["slide"]["notes"][0]
+    assert said == "stopped has no finished model: this is another one, first."
+
+
+def test_without_a_map_there_is_an_answer(
+    projector: Projector,
+    diagnosed: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(answer: object, position: int) -> None:
+        raise PredictionError("usual.npz is damaged.")
+
+    monkeypatch.setattr(diagnose_scene, "heatmap_of", refused)
+    diagnose(projector, diagnosed.run)
+    slide = projector.data["slide"]
+    assert slide["title"].startswith("Predicted class: class 1")
+    assert len(slide["images"]) == 1 and slide["bars"]
+    assert slide["notes"][0] == "usual.npz is damaged."
 
 
 @pytest.mark.parametrize(

@@ -149,9 +149,14 @@ def test_images_that_have_changed_since(members: list[Run]) -> None:
         assembly.assemble(run, reporter)
 
 
-def test_a_damaged_table_of_usual_features_is_named(made: Run) -> None:
-    (made.folder / prediction.USUAL).write_bytes(b"x")
-    with pytest.raises(prediction.PredictionError, match=r"usual\.npz"):
-        prediction.load(made)
-    (made.folder / prediction.USUAL).unlink()
-    assert prediction.load(made).member_usual == {}
+def test_damaged_usual_features_take_the_maps_alone(made: Run) -> None:
+    path = made.folder / prediction.USUAL
+    np.savez(path, allow_pickle=False, **{"1": np.zeros(999)})
+    loaded = prediction.load(made)
+    images = np.zeros((1, *loaded.facts.preprocessing.shape), np.uint8)
+    assert prediction.predict(loaded, images).shape[0] == 1
+    with pytest.raises(prediction.PredictionError, match=r"usual\.npz is damaged"):
+        loaded.explain(images, [0])
+    path.unlink()
+    repaired = prediction.load(made)
+    assert repaired.member_usual == {} and not repaired.map_problem
