@@ -294,3 +294,12 @@ def test_an_external_test_names_the_members_of_the_ensemble(tmp_path: Path) -> N
     external["model"] = "20260101-000002-000000"
     write_json(test.folder / "external.json", external)
     assert model_card.network_text(test) == "Ensemble"
+
+
+@documents
+def test_long_names_without_blanks_do_not_widen_the_page(
+    run: Run, write: Callable[[Run], str]
+) -> None:
+    """Letters break anywhere, but a column keeps the width of an interval."""
+    style = write(run).partition("</style>")[0]
+    assert "overflow-wrap: anywhere" in style and "min-width: 7em" in style
