@@ -13,8 +13,8 @@ from medmodel.evaluation.multi_label.run_findings import (
     run_decisions,
     run_findings,
 )
-from medmodel.runs.tables.findings import read_findings
 from medmodel.runs.run import Run
+from medmodel.runs.tables.findings import read_findings
 
 
 def findings_of(run: Run) -> RunFindings:
