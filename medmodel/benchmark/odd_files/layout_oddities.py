@@ -103,6 +103,11 @@ def _doubtful_columns() -> Iterator[Case]:
     for column in ("TR", "va", "ts"):  # findings, or units
         table = {"l.csv": f"file,label,{column}\n{half}"}
         yield drawn(f"{column} as a column", _FLAT, {"a": 2, "b": 2}, table=table)
+    untrained = _rows([",a,valid", ",b,test", ",a,test", ",b,valid"])
+    for column in ("status", "stage", "group", "quality"):
+        asked = re.compile(f"column '{column}' may be the split, without a word")
+        table = {"l.csv": f"file,label,{column}\n{untrained}"}
+        yield drawn(f"{column} of valid and test", _FLAT, asked, table=table)
     asked = re.compile("called like splits")
     for pair in _SPLIT_LABELS + _LABELS:
         one, other = pair.split()
