@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.settings.augmentation import Augmentation
-from medmodel.imaging.corruptions import corrupt_some
+from medmodel.imaging import corruptions
 from medmodel.networks import models
 from medmodel.networks.pipeline import (
     MaskedSamples,
@@ -168,20 +168,24 @@ def test_corrupted_images_depend_on_seed_and_batch_alone() -> None:
     assert 0.2 < np.mean(kept) < 0.8
 
 
-def test_nothing_moves_where_masks_belong_to_the_images() -> None:
-    image = np.zeros((16, 16, 1), np.uint8)
-    image[3, 5] = 255
-    images = np.repeat(image[None], 300, axis=0)
-    changed = corrupt_some(images, 1.0, np.random.default_rng(0), in_place=True)
-    crops = corrupt_some(images, 1.0, np.random.default_rng(0))
-    assert (images == image).all()
+def test_nothing_moves_where_masks_belong_to_the_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    numbered = {
+        key: replace(kind, corrupt=lambda p, _s, _r, n=n: np.full_like(p, n))
+        for n, (key, kind) in enumerate(corruptions.CORRUPTIONS.items(), 1)
+    }
+    monkeypatch.setattr(corruptions, "CORRUPTIONS", numbered)
+    images = np.zeros((300, 2, 2, 1), np.uint8)
 
-    def moved(of: np.ndarray) -> int:
-        """Images whose black and white are as before, and elsewhere."""
-        places = [np.flatnonzero(one == 255) for one in of]
-        return sum(len(p) == 1 and p[0] != 3 * 16 + 5 for p in places)
+    def kinds(in_place: bool) -> set[str]:
+        random = np.random.default_rng(0)
+        changed = corruptions.corrupt_some(images, 1.0, random, in_place)
+        return {list(numbered)[int(n) - 1] for n in np.unique(changed)}
 
-    assert moved(changed) == 0 < moved(crops)
+    assert not images.any()
+    assert kinds(in_place=False) == set(numbered)
+    assert kinds(in_place=True) == set(numbered) - {"rotation", "crop"}
 
 
 def test_evaluation_sees_everything_once_in_order(samples: Samples) -> None:
