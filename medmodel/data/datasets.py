@@ -38,6 +38,7 @@ from medmodel.data.index_table import (
 )
 from medmodel.data.layout import FileEntry
 from medmodel.data.layouts.layout_choice import LayoutChoice, load_choice, save_choice
+from medmodel.data.layouts.left_out import left_out
 from medmodel.data.multi_label.findings import findings_of
 from medmodel.data.segmentation import pairs
 from medmodel.language import SOURCE, _, speaking
@@ -312,7 +313,7 @@ def _too_few_classes(index: Index) -> str:
             )
         said.append(first)
     ignored = zip(index.ignored["path"], index.ignored["reason"], strict=True)
-    said.append(layout.left_out(ignored))
+    said.append(left_out(ignored))
     return " ".join(filter(None, said))
 
 

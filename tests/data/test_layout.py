@@ -8,6 +8,7 @@ import pytest
 
 from medmodel.data import layout
 from medmodel.data.layouts import listing
+from medmodel.data.layouts.left_out import left_out
 
 
 def fill(folder: Path, paths: list[str]) -> Path:
@@ -69,7 +70,7 @@ def test_beside_splits_other_folders_are_left_out(tmp_path: Path) -> None:
         ("extra/cat/1.png", unknown),
         ("test/1.png", "not in a class folder"),
     ]
-    assert layout.left_out(ignored) == (
+    assert left_out(ignored) == (
         f"Left out: 2 files, first extra/1.png ({unknown}); "
         "test/1.png (not in a class folder)."
     )

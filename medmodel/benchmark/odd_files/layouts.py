@@ -21,6 +21,7 @@ from pathlib import Path
 from medmodel.benchmark.odd_files import Case
 from medmodel.core.environment import workspace_root
 from medmodel.data import importing, layout
+from medmodel.data.layouts.left_out import left_out
 
 Result = tuple[dict[str, int], str]
 """Files by "class" or "class, split"; what was left out, up to a parenthesis."""
@@ -317,7 +318,7 @@ def write_drawing(
 def _listed(folder: Path) -> Result:
     files, ignored = layout.list_files(folder)
     counts = Counter(", ".join(filter(None, (f.label, f.split))) for f in files)
-    return dict(counts), layout.left_out(ignored).partition(" (")[0]
+    return dict(counts), left_out(ignored).partition(" (")[0]
 
 
 def zipped(names: list[str]) -> bytes:

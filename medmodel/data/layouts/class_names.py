@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from medmodel.data.layouts.folder_layout import label_key
 from medmodel.data.layouts.listing import Ignored
+from medmodel.data.multi_label.findings import join_findings, split_findings
 from medmodel.language import _
 
 _YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
@@ -42,3 +43,17 @@ def _why_the_same(label: str, name: str) -> str:
     if label_key(label) != label_key(name):
         return _("counts as class {name!r}, which means the same", name=name)
     return _("counts as class {name!r}, which looks alike", name=name)
+
+
+def spelled_findings(
+    labels: Sequence[str], ignored: Ignored
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Label -> the same with each finding in one spelling, and all findings."""
+    names = Counter(name for label in labels for name in split_findings(label))
+    spelling = one_spelling([name for name, _n in names.most_common()], ignored)
+    findings = tuple(sorted(set(spelling.values())))
+    spelled = {}
+    for label in set(labels):
+        present = {spelling[name] for name in split_findings(label)}
+        spelled[label] = join_findings(name for name in findings if name in present)
+    return spelled, findings

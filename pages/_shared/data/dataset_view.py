@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.data import importing, layout
+from medmodel.data import importing
 from medmodel.data.datasets import rejected_files
+from medmodel.data.layouts.left_out import left_out
 from medmodel.data.multi_label.findings import NO_FINDING, split_findings
 from medmodel.data.segmentation.pairs import LABEL
 from medmodel.language import N_, _, join_sentences, translate
@@ -58,7 +59,7 @@ def show_verdict(report: DatasetReport, findings: Sequence[Issue]) -> None:
     worst = [translate(f.title) for f in findings if f.level == level != "ok"]
     first = f" {_worst_sentence(worst)}" if worst else ""
     unreadable = [(path, N_("cannot be read")) for path, reason in report.unreadable]
-    left = layout.left_out([*unreadable, *report.ignored])
+    left = left_out([*unreadable, *report.ignored])
     sentences = filter(None, [*report.sample_size_warnings, report.verdict, left])
     text = join_sentences(map(translate, sentences))
     full_stop = _(".")
@@ -377,7 +378,7 @@ def show_files(report: DatasetReport) -> None:
 def show_import(folder: Path) -> None:
     """What the import of this data set left out, if it did, in its first line."""
     skipped = importing.skipped_files(folder)
-    words = layout.left_out(skipped)
+    words = left_out(skipped)
     if words:
         text = _("Import. {files}", files=translate(words))
         st.warning(plain(text), icon=":material/warning:")

@@ -10,6 +10,7 @@ import pytest
 from medmodel.core.errors import DataError
 from medmodel.data import layout
 from medmodel.data.layouts.folder_layout import label_key
+from medmodel.data.layouts.left_out import left_out
 from tests.data.test_layout import fill
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -18,7 +19,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def listed(folder: Path) -> tuple[set[tuple[str, str]], str]:
     """(class, split) of all files, and what was left out in words."""
     files, ignored = layout.list_files(folder)
-    return {(file.label, file.split) for file in files}, layout.left_out(ignored)
+    return {(file.label, file.split) for file in files}, left_out(ignored)
 
 
 def with_classes(*folders: str) -> list[str]:
@@ -206,8 +207,8 @@ def test_a_class_that_repeats_its_split_is_the_class_alone(
 
 def test_only_the_commonest_reasons_are_named(tmp_path: Path) -> None:
     ignored = [(f"{n}.png", f"reason {n}") for n in range(5)] + [("9.png", "reason 4")]
-    assert layout.left_out(ignored) == (
+    assert left_out(ignored) == (
         "Left out: 2 files, first 4.png (reason 4); 0.png (reason 0); "
         "1.png (reason 1); 2 files for other reasons."
     )
-    assert layout.left_out([]) == ""
+    assert left_out([]) == ""

@@ -15,6 +15,7 @@ from medmodel.data.layouts.layout_choice import (
     TableReading,
     save_choice,
 )
+from medmodel.data.layouts.left_out import left_out
 from medmodel.data.layouts.split_names import Role
 from medmodel.data.tables import manifest, table_text
 from tests.conftest import draw_class_folders
@@ -66,7 +67,7 @@ def places(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def words(folder: Path) -> str:
-    return layout.left_out(layout.list_files(folder)[1])
+    return left_out(layout.list_files(folder)[1])
 
 
 def test_rows_that_are_longer_than_the_header(tmp_path: Path) -> None:

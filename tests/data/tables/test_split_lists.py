@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from medmodel.data import layout
+from medmodel.data.layouts.left_out import left_out
 from tests.data.test_layout import fill
 
 PATHS = ["a/1.png", "a/2.png", "b/3.png", "b/4.png"]
@@ -26,7 +27,7 @@ def splits(folder: Path, **lists: str) -> dict[str, str]:
 
 
 def left(folder: Path) -> str:
-    return layout.left_out(layout.list_files(folder)[1])
+    return left_out(layout.list_files(folder)[1])
 
 
 @pytest.mark.parametrize(

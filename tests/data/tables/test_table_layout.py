@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from medmodel.data import layout
+from medmodel.data.layouts.left_out import left_out
 from medmodel.data.tables.manifest import ManifestRow
 from medmodel.data.tables.table_layout import FileLookup
 
@@ -52,7 +53,7 @@ def test_a_file_of_two_patients_is_said(
 ) -> None:
     rows = ["file,label,patient", *lines, "y_000.png,b,p9"]
     (beside / "labels.csv").write_text("\n".join(rows))
-    words = layout.left_out(layout.read_layout(beside).ignored)
+    words = left_out(layout.read_layout(beside).ignored)
     assert ("named twice in labels.csv" in words) is said
 
 

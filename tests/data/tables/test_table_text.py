@@ -13,6 +13,7 @@ from medmodel.data.layouts.layout_choice import (
     TableReading,
     save_choice,
 )
+from medmodel.data.layouts.left_out import left_out
 from medmodel.data.tables import manifest, table_text
 from tests.data.tables.test_manifest import ROWS, places, words, write
 
@@ -143,7 +144,7 @@ def test_other_texts_are_no_images_and_no_tables(beside: Path, text: str) -> Non
     (beside / "README.txt").write_text(text, encoding="latin-1")
     found = layout.read_layout(beside)
     assert ("README.txt", "not an image") in found.ignored
-    assert not layout.left_out(found.ignored)
+    assert not left_out(found.ignored)
 
 
 def test_texts_beside_images_hide_no_table(beside: Path) -> None:
