@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 HEIGHT = 340
+_GREY = "#888888"
+_FEW = 6
+"""Values that have room one above the other, each with its text."""
 _BAR = 46
 
 
@@ -53,6 +56,9 @@ def parallel_coordinates(
 ) -> Figure:
     """A line for each trial through its settings to its validation loss.
 
+    The best one is thick. Plotly's own parallel coordinates need WebGL, which a browser
+    on a projector or over a remote desktop may lack.
+
     Args:
         trials: With a validation loss.
         titles: Setting -> what it is called.
@@ -60,32 +66,63 @@ def parallel_coordinates(
             in this order.
     """
     drawing = figure(HEIGHT)
-    dimensions = [
-        _axis(trials, name, title, texts[name]) for name, title in titles.items()
-    ]
     losses = [trial.val_loss for trial in trials]
-    dimensions.append({"label": _("Val. loss"), "values": losses})
-    drawing.add_parcoords(
-        dimensions=dimensions,
-        line={"color": losses, "colorscale": "Viridis", "reversescale": True},
+    axes = [_axis([t.values[name] for t in trials], texts[name]) for name in titles]
+    axes.append(_measured(losses, "{:.3f}"))
+    names = [*map(literal, titles.values()), _("Val. loss")]
+    best = min(range(len(trials)), key=losses.__getitem__)
+    # Drawn last, the best one lies above the others.
+    for at in sorted(range(len(trials)), key=lambda each: each == best):
+        drawing.add_scatter(
+            x=list(range(len(axes))),
+            y=[heights[at] for heights, _ticks in axes],
+            mode="lines",
+            line={"color": OKABE_ITO[at == best], "width": 4 if at == best else 1.5},
+            opacity=1 if at == best else 0.6,
+            hoverinfo="skip",
+        )
+    for place, (_heights, ticks) in enumerate(axes):
+        drawing.add_shape(
+            type="line", x0=place, x1=place, y0=0, y1=1, line={"color": _GREY}
+        )
+        for height, text in ticks.items():
+            drawing.add_annotation(
+                x=place, y=height, text=text, showarrow=False, xanchor="left", xshift=5
+            )
+    drawing.update_layout(showlegend=False, margin={"l": 40, "r": 80, "t": 50, "b": 10})
+    drawing.update_xaxes(
+        tickvals=list(range(len(axes))), ticktext=names, side="top", showgrid=False
     )
-    drawing.update_layout(margin={"l": 70, "r": 50, "t": 60, "b": 30})
+    drawing.update_yaxes(visible=False, range=[-0.08, 1.08])
     return drawing
 
 
-def _axis(
-    trials: Sequence[Trial], name: str, title: str, texts: Mapping[Any, str]
-) -> dict[str, Any]:
-    values = [trial.values[name] for trial in trials]
+_Axis = tuple[list[float], dict[float, str]]
+"""Heights of the trials, 0 to 1, and what stands at which height."""
+
+
+def _axis(values: Sequence[Any], texts: Mapping[Any, str]) -> _Axis:
+    """Few values one above the other, as written; many by how large they are."""
     if all(isinstance(value, int | float) for value in values):
-        return {"label": literal(title), "values": values}
-    places = {value: place for place, value in enumerate(texts)}
-    return {
-        "label": literal(title),
-        "values": [places[value] for value in values],
-        "tickvals": list(places.values()),
-        "ticktext": [literal(texts[value]) for value in places],
+        ordered = sorted(set(values))
+        if len(ordered) > _FEW:
+            return _measured(values, "{:.3g}")
+    else:
+        ordered = list(texts)
+    step = 1 / max(len(ordered) - 1, 1)
+    places = {value: place * step for place, value in enumerate(ordered)}
+    ticks = {
+        place: literal(texts.get(value, str(value))) for value, place in places.items()
     }
+    return [places[value] for value in values], ticks
+
+
+def _measured(values: Sequence[float], pattern: str) -> _Axis:
+    low, high = min(values), max(values)
+    if low == high:
+        return [0.5] * len(values), {0.5: pattern.format(low)}
+    heights = [(value - low) / (high - low) for value in values]
+    return heights, {0.0: pattern.format(low), 1.0: pattern.format(high)}
 
 
 def importance(shares: Mapping[str, float]) -> Figure:

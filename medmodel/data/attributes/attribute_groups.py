@@ -46,6 +46,11 @@ _DATE = re.compile(
     r"|\d{1,2}[-./]\d{4}|\d{1,2}\.? ?[-/]?[^\W\d_]{3,}\.?,? ?[-/]?\d{4}"
     r"|[^\W\d_]{3,9}\.? \d{1,2},? \d{4})(?!\d)|\d{4} ?[年년]"
 )
+_DECIMAL = re.compile(r"[+-]?\d+\.\d+")
+_MONTH = re.compile(
+    r"(?:0?[1-9]|1[0-2])\.(?:19|20)\d{2}|(?:19|20)\d{2}\.(?:0?[1-9]|1[0-2])"
+)
+"""Month and year, written as a decimal number may be."""
 _DAY = re.compile(
     r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T]?\d{4,6}.*)?"
 )
@@ -95,8 +100,7 @@ def to_groups(
     stated = [text for text in texts if text]
     if is_age(name):
         return _age_bands(texts, _unit(name))
-    days = sum(_DAY.fullmatch(text) is not None for text in stated)
-    if 2 * days > len(stated) or any(map(_DATE.search, stated)):
+    if _are_dates(stated):
         raise NoGroups(_(DATES))
     numbers = [_number(text) for text in texts]
     distinct = set(numbers) - {None}
@@ -110,6 +114,22 @@ def to_groups(
     if rare:
         raise NoGroups(_(IDENTIFIERS))
     return _words(texts)
+
+
+def _are_dates(texts: Sequence[str]) -> bool:
+    """Whether one of these is a date; of days and months without signs most of them.
+
+    1.5748 is a number: of decimal numbers most must be a month of a year.
+    """
+    days = sum(_DAY.fullmatch(text) is not None for text in texts)
+    decimals = [text for text in texts if _DECIMAL.fullmatch(text)]
+    months = sum(_MONTH.fullmatch(text) is not None for text in decimals)
+    others = (text for text in texts if not _DECIMAL.fullmatch(text))
+    return (
+        2 * days > len(texts)
+        or 2 * months > len(decimals)
+        or any(map(_DATE.search, others))
+    )
 
 
 def _hardly_repeat(texts: Sequence[str], persons: Sequence[str]) -> bool:

@@ -143,7 +143,7 @@ def show_copies(models: comparison_cache.Models, in_table: bool = False) -> None
         name: sum(len(run_cache.copies(run).paths) for run in runs)
         for name, runs in models.items()
     }
-    counts = [f"{name} {count:,}" for name, count in copied.items() if count]
+    counts = [f"{name}: {count:,}" for name, count in copied.items() if count]
     if counts:
         sentences = [
             _(

@@ -186,19 +186,27 @@ def _store(run: Run, temperature: Temperature) -> None:
 
 def _effect_sentence(temperature: Temperature) -> str:
     """What dividing by the temperature does to the scores."""
+    if abs(temperature.value - 1) < 0.005:
+        return _(
+            "The temperature is 1.00 when rounded: dividing by it hardly changes a "
+            "score, and no predicted class. It was fitted on {images:,} validation "
+            "images; the second figure shows what it does to the test images, which "
+            "had no part in it.",
+            images=temperature.images,
+        )
     if temperature.value < 1:
         return _(
             "Dividing by the temperature makes every score more confident and changes "
             "no predicted class. It was fitted on {images:,} validation images; the "
-            "right-hand figure shows what it does to the test images, which had no "
-            "part in it.",
+            "second figure shows what it does to the test images, which had no part "
+            "in it.",
             images=temperature.images,
         )
     return _(
         "Dividing by the temperature makes every score less confident and changes no "
         "predicted class. It was fitted on {images:,} validation images; the "
-        "right-hand figure shows what it does to the test images, which had no part "
-        "in it.",
+        "second figure shows what it does to the test images, which had no part in "
+        "it.",
         images=temperature.images,
     )
 

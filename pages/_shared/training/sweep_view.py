@@ -255,6 +255,7 @@ def _show_figures(sweep: Sweep) -> None:
         f"parallel-{sweep.id}",
         _("A line for each trial through its settings to its validation loss"),
     )
+    st.caption(_("Thick: the trial with the lowest validation loss."))
     if sweep.results.importance:
         st.markdown(_("**How much each setting matters**"))
         shown = {names[n]: share for n, share in sweep.results.importance.items()}

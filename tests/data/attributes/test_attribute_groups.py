@@ -87,6 +87,8 @@ def test_many_numbers_are_bands_between_quartiles() -> None:
         ["2. März 2020", "x"],
         ["2020年1月2日", "x"],
         ["01/2020", "02/2020"],
+        ["01.1957", "7.2020"],
+        ["1957.01", "5.5", "2020.12"],
         ["2020-01", "2020-02"],
         ["1.2.840.113619.2", "1.2.840.113619.3"],
     ],
@@ -99,6 +101,12 @@ def test_dates_are_no_groups(dates: list[str]) -> None:
 @pytest.mark.parametrize("words", [["1.5 T", "3 T"], ["T1-2", "T2-3"], ["v2.1", "v3"]])
 def test_numbers_with_points_are_no_dates(words: list[str]) -> None:
     assert to_groups("kind", words) == words
+
+
+@pytest.mark.parametrize("pattern", ["{:.4f}", "-{:.4f}", "12{:.4f}", "150{:.1f}"])
+def test_measured_values_are_no_dates(pattern: str) -> None:
+    values = [pattern.format(1 + n / 30) for n in range(40)]
+    assert len(set(to_groups("mm_per_px", values))) == 4
 
 
 @pytest.mark.parametrize(
