@@ -134,7 +134,12 @@ class Run:
                 raise
             done = self.predictions_path.exists()
             state = RunStatus.DONE if done else RunStatus.STOPPED
-            return Status(state, "finished", N_("Its status is lost."))
+            return Status(
+                state,
+                "finished",
+                N_("Its status is lost."),
+                created=_submitted(self.id),
+            )
         if status.state is RunStatus.RUNNING and not self.alive:
             # The worker may have ended between the two looks: read once more.
             status = self._read("status.json", Status)
@@ -421,6 +426,14 @@ class Run:
     def stop_requested(self) -> bool:
         """Whether somebody asked the worker to stop."""
         return (self.folder / "stop").exists()
+
+
+def _submitted(run_id: str) -> float:
+    """When a run was submitted, as its id says, in seconds since 1970; 0 unknown."""
+    try:
+        return time.mktime(time.strptime(run_id[:15], "%Y%m%d-%H%M%S"))
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _is_run(folder: Path) -> bool:

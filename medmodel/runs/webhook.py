@@ -13,6 +13,7 @@ import urllib.request
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
+from medmodel.language import _
 from medmodel.runs.run import RATE_TESTS, Run
 from medmodel.runs.status import Failure, RunStatus
 
@@ -25,7 +26,7 @@ log = logging.getLogger("medmodel.runs.webhook")
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Another address than the one that was set is told nothing."""
 
-    def redirect_request(self, *_: object, **__: object) -> None:
+    def redirect_request(self, *_args: object, **_named: object) -> None:
         return None
 
 
@@ -40,6 +41,17 @@ def webhook_address() -> str:
     if address and not usable:
         log.warning("%s is no http or https address: nobody is told.", VARIABLE)
     return address if usable else ""
+
+
+def webhook_said() -> str:
+    """Which host is told, or that none is; empty where nobody asked for it.
+
+    The rest of the address may hold a secret.
+    """
+    if not os.environ.get(VARIABLE, "").strip():
+        return ""
+    host = urlsplit(webhook_address()).hostname
+    return host or _("no http or https address: nobody is told")
 
 
 def message(run_id: str, state: RunStatus, kind: str = "") -> dict[str, str]:

@@ -28,20 +28,21 @@ def quality_against_time(trials: Sequence[Trial], front: Sequence[Trial]) -> Fig
     """
     drawing = figure(HEIGHT)
     drawing.add_scatter(
-        x=[trial.seconds for trial in trials],
-        y=[trial.val_loss for trial in trials],
-        mode="markers+text",
-        text=[str(trial.number + 1) for trial in trials],
-        textposition="top center",
-        marker={"color": OKABE_ITO[0], "size": 10},
-        hovertemplate=_("trial %{text}: %{x:.0f} s, loss %{y:.3f}<extra></extra>"),
-    )
-    drawing.add_scatter(
         x=[trial.seconds for trial in front],
         y=[trial.val_loss for trial in front],
         mode="lines",
         line={"color": OKABE_ITO[1], "shape": "hv"},
         hoverinfo="skip",
+    )
+    drawing.add_scatter(
+        x=[trial.seconds for trial in trials],
+        y=[trial.val_loss for trial in trials],
+        mode="markers+text",
+        text=[str(trial.number + 1) for trial in trials],
+        textposition="bottom center",
+        cliponaxis=False,
+        marker={"color": OKABE_ITO[0], "size": 10},
+        hovertemplate=_("trial %{text}: %{x:.0f} s, loss %{y:.3f}<extra></extra>"),
     )
     drawing.update_layout(showlegend=False)
     drawing.update_xaxes(title=_("Training time in seconds"), rangemode="tozero")
@@ -87,13 +88,20 @@ def parallel_coordinates(
         )
         for height, text in ticks.items():
             drawing.add_annotation(
-                x=place, y=height, text=text, showarrow=False, xanchor="left", xshift=5
+                x=place,
+                y=height,
+                text=text,
+                showarrow=False,
+                xanchor="left",
+                xshift=5,
+                # Above the lines that come through here.
+                yshift=11,
             )
     drawing.update_layout(showlegend=False, margin={"l": 40, "r": 80, "t": 50, "b": 10})
     drawing.update_xaxes(
         tickvals=list(range(len(axes))), ticktext=names, side="top", showgrid=False
     )
-    drawing.update_yaxes(visible=False, range=[-0.08, 1.08])
+    drawing.update_yaxes(visible=False, range=[-0.05, 1.12])
     return drawing
 
 

@@ -21,6 +21,7 @@ from medmodel.language import _, ngettext, translate
 from medmodel.runs import queue, run_index, trash
 from medmodel.runs.folder_size import folder_size
 from medmodel.runs.status import RunStatus
+from medmodel.runs.webhook import webhook_said
 from pages._shared.common import widgets
 from pages._shared.common.widgets import page_header
 from pages._shared.common.words import bytes_text, plain
@@ -152,10 +153,12 @@ def main() -> None:
             icon=":material/hard_drive:",
         )
     st.subheader(_("This server"), anchor=False)
+    told = webhook_said()
     facts(
         {
             _("Devices"): ", ".join(translate(d.title) for d in devices.available()),
             **cluster_facts(),
+            **({_("Webhook (MEDMODEL_WEBHOOK)"): told} if told else {}),
             _("Free space"): _(
                 "{free} of {total}",
                 free=bytes_text(space.free),

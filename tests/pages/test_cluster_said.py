@@ -56,6 +56,12 @@ def test_status_names_nodes_or_why_not(state: ClusterState, said: str) -> None:
     assert said in texts("system/status.py")
 
 
+def test_before_training_it_is_said_that_the_head_is_away(class_folders: Path) -> None:
+    write_cluster_state(RunStore(), ClusterState([], "The head is away.", 1.0))
+    app = open_page("models/train.py", dataset=str(class_folders))
+    assert any("The head is away" in warning.value for warning in app.warning)
+
+
 def test_a_run_names_node_and_job_and_the_queue_says_why_it_waits(
     class_folders: Path,
 ) -> None:
@@ -83,7 +89,7 @@ def test_the_form_offers_what_a_cluster_may_have(class_folders: Path) -> None:
     app.radio[0].set_value("custom").run()
     device = field(app, "Device")
     assert device.options == [
-        "Automatic: the cluster's choice",
+        "Automatic: a device that the cluster chooses",
         "Processor",
         "A GPU",
         "All GPUs together",

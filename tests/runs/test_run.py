@@ -169,6 +169,15 @@ def test_damaged_files_are_named(run: Run, content: str) -> None:
         _ = run.config
 
 
+def test_a_lost_status_keeps_the_time_of_the_id(run: Run) -> None:
+    submitted = run.status.created
+    (run.folder / "status.json").write_text("{")
+    for name in ("best.keras", "model.json"):
+        (run.folder / name).touch()
+    assert 0 <= submitted - run.status.created < 1
+    assert Run(run.folder.rename(run.folder.parent / "odd")).status.created == 0
+
+
 def test_a_setting_that_is_newer_than_the_run_keeps_its_default(run: Run) -> None:
     path = run.folder / "config.json"
     values = read_json(path)

@@ -97,3 +97,19 @@ def test_nobody_listens(
     monkeypatch.setenv(webhook.VARIABLE, "http://127.0.0.1:9/secret")
     assert not webhook.notify("r1", RunStatus.DONE)
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("", ""),
+        ("https://chat.example:8443/hooks/secret?key=1", "chat.example"),
+        ("ftp://chat.example", "no http or https address: nobody is told"),
+        ("chat.example", "no http or https address: nobody is told"),
+    ],
+)
+def test_the_host_is_said_and_no_secret(
+    address: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(webhook.VARIABLE, address)
+    assert webhook.webhook_said() == said

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from medmodel.cluster.records import cluster_state
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
 from medmodel.data.layout import read_layout
@@ -70,6 +71,9 @@ def show_expected_time(config: TrainConfig, images: int) -> None:
     if total and needed > total:
         sentence = memory_sentence(needed, total, device)
         st.warning(plain(sentence), icon=":material/memory:")
+    cluster = cluster_state(widgets.store())
+    if cluster is not None and cluster.problem:
+        st.warning(plain(translate(cluster.problem)), icon=":material/lan:")
     active = [e for e in run_index.entries(widgets.store()) if e.status.state.active]
     if active:
         st.caption(_("The device is busy: this run will wait its turn."))

@@ -551,7 +551,7 @@ def _split(form: Form, preview: Callable[[str], None]) -> None:
 def default_device() -> str:
     """What `auto` means on this machine or its cluster, in words."""
     if ray_address():
-        return _("the cluster's choice")
+        return _("a device that the cluster chooses")
     available = devices.gpus() or devices.available()
     return translate(available[0].title)
 
