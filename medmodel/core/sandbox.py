@@ -55,6 +55,10 @@ class ImageTimeoutError(ImageError):
     """A file took longer to read than it may."""
 
 
+class MachineBusyError(ImageTimeoutError):
+    """It did so because the machine had little time for it: nothing else is known."""
+
+
 class AnswerTooLargeError(MedModelError):
     """What was made of a file is more than the process that asked wants to hold."""
 
@@ -147,7 +151,7 @@ def _processor_seconds(child: Child) -> float:
 def _timed_out(name: str, seconds: int, used: float) -> ImageTimeoutError:
     """Why there is no answer after so many seconds, of which it could use so many."""
     if used < seconds * _BUSY:
-        return ImageTimeoutError(
+        return MachineBusyError(
             _(
                 "{name} was not read within {seconds} s, as the machine is busy: of "
                 "these it had {used:.1f} s of processor time. Try again.",

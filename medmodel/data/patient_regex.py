@@ -46,6 +46,16 @@ def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
             SECONDS,
             pattern=pattern,
         )
+    except sandbox.MachineBusyError as error:
+        raise ConfigError(
+            "patient_pattern",
+            _(
+                "This pattern was not tried on {count:,} file names within {seconds} "
+                "seconds, as the machine is busy. Try again.",
+                count=len(names),
+                seconds=SECONDS,
+            ),
+        ) from error
     except ImageError as error:
         raise ConfigError(
             "patient_pattern",

@@ -44,6 +44,17 @@ def test_a_pattern_that_takes_for_ever_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(patient_regex, "SECONDS", 1)
-    with pytest.raises(ConfigError, match="within 1 seconds"):
+    with pytest.raises(ConfigError, match=r"within 1 seconds|busy"):
         patient_regex.patients_of(["a/" + "a" * 60 + "!.png"], "(a+)+$")
     assert patient_regex.patients_of(["a/1.png"], r"\d") == ["1"]
+
+
+def test_a_busy_machine_says_nothing_of_the_pattern(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def busy(*_args: object, **_named: object) -> None:
+        raise sandbox.MachineBusyError("busy")
+
+    monkeypatch.setattr(sandbox, "ask", busy)
+    with pytest.raises(ConfigError, match="as the machine is busy"):
+        patient_regex.patients_of(["a/1.png"], r"\d")

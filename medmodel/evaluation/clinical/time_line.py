@@ -89,6 +89,15 @@ def dates_in_names(names: Sequence[str], pattern: str) -> list[date | None]:
     data = json.dumps(list(names)).encode()
     try:
         answer = sandbox.ask(function, data, "pattern", SECONDS, pattern=pattern)
+    except sandbox.MachineBusyError as error:
+        raise DataError(
+            _(
+                "This pattern was not tried on {count:,} file names within {seconds} "
+                "seconds, as the machine is busy. Try again.",
+                count=len(names),
+                seconds=SECONDS,
+            )
+        ) from error
     except ImageError as error:
         raise DataError(
             _(

@@ -31,16 +31,20 @@ def enter_presenter_mode(page: StreamlitPage, presenter: StreamlitPage) -> None:
 def offer_presenter_mode(page: StreamlitPage, presenter: StreamlitPage) -> None:
     """The button in the sidebar, with its key; phones no longer see the last slide."""
     room_view.pause()
-    # Else the button touches the line below the menu.
-    st.sidebar.space("xxsmall")
-    if st.sidebar.button(
-        _("Present"),
-        icon=":material/present_to_all:",
-        shortcut="P",
-        help=_(
-            "One thing large, arrow keys through a demo; phones in the room may follow."
-        ),
-    ):
+    # Else the button touches the line below the menu; more room than this would push
+    # the choice of languages off a screen of 1080 lines.
+    with st.sidebar.container(gap=None):
+        st.space("xxsmall")
+        pressed = st.button(
+            _("Present"),
+            icon=":material/present_to_all:",
+            shortcut="P",
+            help=_(
+                "One thing large, arrow keys through a demo; phones in the room may "
+                "follow."
+            ),
+        )
+    if pressed:
         carried = {k: v for k, v in st.query_params.to_dict().items() if k in CARRIED}
         step = STEP_OF.get(page.url_path, "data")
         st.switch_page(presenter, query_params={"present": step, **carried})
