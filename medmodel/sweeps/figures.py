@@ -67,7 +67,7 @@ def parallel_coordinates(
             in this order.
     """
     drawing = figure(HEIGHT)
-    losses = [trial.val_loss for trial in trials]
+    losses = [t.val_loss for t in trials if t.val_loss is not None]
     axes = [_axis([t.values[name] for t in trials], texts[name]) for name in titles]
     axes.append(_measured(losses, "{:.3f}"))
     names = [*map(literal, titles.values()), _("Val. loss")]

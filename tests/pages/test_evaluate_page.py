@@ -15,6 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.sandbox import MachineBusyError
 from medmodel.data.datasets import index_dataset
 from medmodel.evaluation import (
     calibration,
@@ -44,7 +45,7 @@ from medmodel.runs.copies import ExternalCopies, write_near_copies
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.predictions import read_predictions
-from pages._shared.common import run_cache
+from pages._shared.common import run_cache, thumbnails
 from pages._shared.common.thumbnails import small_images
 from pages._shared.evaluation import metrics_view
 from pages._shared.evaluation.gallery_view import CHOICE, LABEL, OF, SCORES
@@ -307,6 +308,17 @@ def test_images_that_are_gone_are_told_one_by_one(run: Run, tmp_path: Path) -> N
     (tmp_path / "secret.png").write_bytes(there)
     outside = small_images(run, ["../../secret.png"])[0]
     assert isinstance(outside, str) and "outside the folders" in outside
+
+
+def test_under_an_image_a_busy_machine_has_few_words(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> bytes:
+        raise MachineBusyError("x.png was not read within 8 s, as the machine is busy.")
+
+    monkeypatch.setattr(thumbnails, "_small_image", busy)
+    shown = small_images(run, list(run_cache.images(run)["path"][:2]))
+    assert shown == ["Not read in time: the machine is busy."] * 2
 
 
 def test_other_seeds_are_trained_and_their_spread_is_told(

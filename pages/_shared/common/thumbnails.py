@@ -11,6 +11,7 @@ from pathlib import Path
 from medmodel.core import samples
 from medmodel.core.errors import DataError, MedModelError, os_reason
 from medmodel.core.regular_files import open_data_file
+from medmodel.core.sandbox import MachineBusyError
 from medmodel.data.folders import safe_folder
 from medmodel.imaging.images import png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image
@@ -58,6 +59,9 @@ def small_images_of(dataset: str, paths: Sequence[str]) -> list[bytes | str]:
             with open_data_file(folder, samples.file_of(path)) as file:
                 changed = os.fstat(file.fileno()).st_mtime_ns
             return _small_image(folder, path, changed)
+        except MachineBusyError:
+            # Under each of many images there is room for few words.
+            return _("Not read in time: the machine is busy.")
         except FileNotFoundError:
             return _("The image {image!r} is not in the data set any more.", image=path)
         except OSError as error:

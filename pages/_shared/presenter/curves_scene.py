@@ -129,14 +129,11 @@ def _charts(status: Status, feed: Feed) -> tuple[Chart, ...]:
     # Before the first epoch of a frozen network nothing was learned yet.
     frozen = feed.run.config.training == "frozen" and len(feed.steps) > 0
     first = (at[0] if len(at) else math.inf) if frozen else -math.inf
-    shown = partial(_last, pattern="{:.3g}")
-    losses = _curves((step, loss), (at, val_loss), shown, first)
+    digits = partial(_last, pattern="{:.3g}")
+    losses = _curves((step, loss), (at, val_loss), digits, first)
     # Dice and the mean AUC are numbers from 0 to 1.
     per_cent = metric == "accuracy"
-    if per_cent:
-        shown = _last_share
-    else:
-        shown = partial(_last, pattern="{:.3f}")
+    shown = _last_share if per_cent else partial(_last, pattern="{:.3f}")
     accuracies = _curves((step, accuracy), (at, val_accuracy), shown, first)
     titles = {"dice": _("Dice"), "auc": _("Mean AUC")}
     named = titles.get(feed.run.config.metric, _("Accuracy"))
