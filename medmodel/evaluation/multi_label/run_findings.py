@@ -149,8 +149,11 @@ def answers_table(table: pd.DataFrame, decisions: Sequence[Decision]) -> pd.Data
     import pandas as pd
 
     columns: dict[str, Any] = {}
-    sets = {each.name: each for each in fit_sets(table)}
-    for decision in decisions:
+    known: list[FindingSets] = []
+    with suppress(DataError):  # no validation image
+        known = fit_sets(table)
+    sets = by_name(known, [decision.name for decision in decisions])
+    for decision, held in zip(decisions, sets, strict=True):
         truth, score = truth_and_score(table, decision.name)
         shown = decision.shown(score)
         decided = not math.isnan(decision.threshold)
@@ -159,7 +162,7 @@ def answers_table(table: pd.DataFrame, decisions: Sequence[Decision]) -> pd.Data
         columns[f"score_{decision.name}"] = score
         columns[f"probability_{decision.name}"] = shown
         columns[f"predicted_{decision.name}"] = called
-        columns[f"set_{decision.name}"] = sets[decision.name].answers(score)
+        columns[f"set_{decision.name}"] = held.answers(score)
     samples = table[list(IMAGE_COLUMNS)]
     return pd.concat([samples, pd.DataFrame(columns, index=table.index)], axis=1)
 

@@ -174,7 +174,8 @@ def test_answers_of_many_findings() -> None:
     wide = pd.concat([table, pd.DataFrame(copies)], axis=1)
     decisions = [finding_results.Decision(name, 0.5, 1.0, 5) for name in names]
     answers = run_findings.answers_table(wide, decisions)
-    assert answers.shape == (20, 3 + 4 * 30)
+    assert answers.shape == (20, 3 + 5 * 30)
+    assert set(answers["set_f29"]) == {""}  # 20 images promise nothing
     called = (table["score_a"] >= 0.5).astype(int)
     assert list(answers["predicted_f29"]) == list(called)
     unknown = [finding_results.Decision("f0", math.nan, 1.0, 0)]
