@@ -250,6 +250,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "validity.assurance.corruptions",
         "1,000 images corrupted and predicted / predicted alone",
     ),
+    "corrupted_training": (
+        "quality.corrupted_training.corrupted_training",
+        "Compact with and without corrupted training images: accuracy, 3 seeds",
+    ),
     "pointing": (
         "validity.assurance.pointing",
         "the heat map's highest place lies on the lesion, drawn phantoms",
