@@ -70,12 +70,12 @@ def pick_image() -> tuple[DataFile | bytes, str] | None:
     return DataFile(datasets[chosen], path), path
 
 
-def ask_window(source: DataFile | bytes) -> tuple[Pixels, Pixels, str]:
+def ask_window(source: DataFile | bytes, name: str) -> tuple[Pixels, Pixels, str]:
     """The image, a scan also through a window, and that as settings know it.
 
     Both have `SIDE` pixels a side at most.
     """
-    decoded = opened(source, "auto")
+    decoded = opened(source, "auto", name)
     if decoded.format not in ("DICOM", "NIfTI"):
         return decoded.pixels, decoded.pixels, "auto"
     window = st.selectbox(
@@ -89,13 +89,13 @@ def ask_window(source: DataFile | bytes) -> tuple[Pixels, Pixels, str]:
         level = st.slider(_("Level (centre)"), -1500, 4000, 40, 5, key="enhance-level")
         width = st.slider(_("Width"), 1, 6000, 400, key="enhance-width")
         window = f"{level}/{width}"
-    return decoded.pixels, opened(source, window).pixels, window
+    return decoded.pixels, opened(source, window, name).pixels, window
 
 
-def opened(source: DataFile | bytes, window: str) -> DecodedImage:
+def opened(source: DataFile | bytes, window: str, name: str) -> DecodedImage:
     """The image with `SIDE` pixels a side at most."""
     options = DecodeOptions(window)
-    return open_image(source, _("The image"), options, longest_side=SIDE).decoded
+    return open_image(source, name, options, longest_side=SIDE).decoded
 
 
 def ask_steps() -> list[str]:
@@ -187,7 +187,7 @@ with errors_shown():
     with choices:
         picked = pick_image()
         if picked is not None:
-            before, windowed, window = ask_window(picked[0])
+            before, windowed, window = ask_window(*picked)
             wanted = ask_steps()
     if picked is not None:
         with images:

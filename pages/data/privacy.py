@@ -29,6 +29,7 @@ _EDGES = (N_("Left"), N_("Top"), N_("Right"), N_("Bottom"))
 
 def show_header(data: bytes, name: str) -> None:
     """Technical elements; identifying values only when asked for, which is noted."""
+    rows = scans.header_rows(data, name, False)  # first: it may be no DICOM file
     st.subheader(_("DICOM header"), anchor=False)
     reveal = st.toggle(
         _("Show identifying values"),
@@ -41,7 +42,8 @@ def show_header(data: bytes, name: str) -> None:
     if reveal and not st.session_state.get(f"told-{name}"):
         st.session_state[f"told-{name}"] = True
         audit.record("reveal_header", files=1)
-    rows = scans.header_rows(data, name, reveal)
+    if reveal:
+        rows = scans.header_rows(data, name, reveal)
     hidden = sum(row.identifying for row in rows)
     show_table(
         pd.DataFrame(

@@ -61,4 +61,5 @@ def test_burned_in_text_is_warned_of() -> None:
 
 def test_no_dicom_is_one_sentence() -> None:
     page = opened(b"\x89PNG\r\n\x1a\n")
+    assert not page.toggle
     assert "not a DICOM file" in page.error[0].value

@@ -91,7 +91,9 @@ def test_the_table_is_searched_and_filtered(make: Callable[..., Run]) -> None:
     app.text_input[0].set_value("").run()
     app.multiselect(key="tags-runs").set_value(["best"]).run()
     assert list(app.dataframe[0].value["Run"]) == ["first"]
-    assert not app.exception
+    app.text_input[0].set_value("nowhere").run()
+    assert not app.exception and not app.dataframe
+    assert "No run fits" in " ".join(caption.value for caption in app.caption)
 
 
 def test_a_filter_for_what_is_gone_is_forgotten(make: Callable[..., Run]) -> None:

@@ -64,6 +64,9 @@ def open_run(entries: Sequence[Entry]) -> str:
         return ""
     # A new name after every click, so that the same cell may be clicked again.
     clicks = st.session_state.setdefault("runs-clicks", 0)
+    if not len(table):
+        st.caption(_("No run fits the search and the filters."))
+        return ""
     picked = _table_of_runs(columns, f"runs_table-{clicks}", "single-cell")
     st.caption(
         _(
