@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from medmodel.cli.answers import compared_findings, segmentation
+from medmodel.cli.answers import compared_findings, compared_models, segmentation
 from medmodel.cli.output import json_option, print_json, say, say_table
 from medmodel.cli.parameters import RunParameter
 from medmodel.core.errors import RunError
@@ -38,9 +38,8 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
     cross-validation, once that has ended. One model is called better only where a
     paired test and its interval say so.
     """
-    from medmodel.evaluation.comparison import common_images, compare
-    from medmodel.evaluation.cross_validation import check_one_kind, digests_of_models
-    from medmodel.evaluation.metrics import METRICS, overall_metrics
+    from medmodel.evaluation.cross_validation import check_one_kind
+    from medmodel.evaluation.metrics import METRICS
 
     if metric not in METRICS:
         raise click.UsageError(
@@ -51,34 +50,60 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
             )
         )
     models = _models(runs)
-    alone = {name: of_model[0] for name, of_model in models.items()}
     check_one_kind(models)
-    if next(iter(alone.values())).config.segments:
-        outlines = segmentation.common_outlines_of(alone)
-        if as_json:
-            print_json(segmentation.comparison_values(alone, outlines))
-        else:
-            segmentation.say_comparison(outlines)
-        return
-    if next(iter(alone.values())).config.multi_label:
-        from medmodel.evaluation.multi_label.comparison import common_of_models
+    config = next(iter(models.values()))[0].config
+    if config.segments:
+        _compare_outlines(models, as_json)
+    elif config.multi_label:
+        _compare_findings(models, as_json)
+    else:
+        _compare_classes(models, metric, as_json)
 
-        several = common_of_models(models)
-        if as_json:
-            print_json(compared_findings.comparison_values(models, several))
-        else:
-            compared_findings.say_comparison(several)
-        return
-    common = common_images(
-        {name: _table(of_model) for name, of_model in models.items()},
-        digests=digests_of_models(models),
-    )
+
+def _compare_outlines(models: Models, as_json: bool) -> None:
+    alone = {name: runs[0] for name, runs in models.items()}
+    outlines = segmentation.common_outlines_of(alone)
+    limits = compared_models.copies_sentences(models)
+    if as_json:
+        values = segmentation.comparison_values(alone, outlines)
+        print_json({**values, "limits": limits})
+    else:
+        segmentation.say_comparison(outlines)
+        _say_limits(limits)
+
+
+def _compare_findings(models: Models, as_json: bool) -> None:
+    from medmodel.evaluation.multi_label.comparison import common_of_models
+
+    common = common_of_models(models)
+    limits = compared_models.copies_sentences(models)
+    if as_json:
+        values = compared_findings.comparison_values(models, common)
+        print_json({**values, "limits": limits})
+    else:
+        compared_findings.say_comparison(common)
+        _say_limits(limits)
+
+
+def _compare_classes(models: Models, metric: str, as_json: bool) -> None:
+    from medmodel.evaluation.comparison import common_images, compare
+    from medmodel.evaluation.cross_validation import digests_of_models
+    from medmodel.evaluation.metrics import overall_metrics
+
+    tables = {name: compared_models.table_of(runs) for name, runs in models.items()}
+    common = common_images(tables, digests=digests_of_models(models))
     pairs = compare(common, metric)
     metrics = {name: overall_metrics(data) for name, data in common.models.items()}
+    beside = compared_models.metrics_with_copies(models)
+    limits = compared_models.limits(models, common)
     if as_json:
-        print_json(_values(models, common, metrics, pairs))
-    else:
-        _say_comparison(common, metrics, metric, pairs)
+        values = _values(models, common, (metrics, beside), pairs)
+        print_json({**values, "limits": limits})
+        return
+    for name, with_copies in beside.items():
+        metrics[_("{model}, with copies", model=name)] = with_copies
+    _say_comparison(common, metrics, metric, pairs)
+    _say_limits(limits)
 
 
 def _models(runs: tuple[Run, ...]) -> Models:
@@ -105,25 +130,24 @@ def _models(runs: tuple[Run, ...]) -> Models:
     return models
 
 
-def _table(runs: Any) -> Any:
-    """Predictions of a model; of a cross-validation those of all folds."""
-    from medmodel.evaluation.cross_validation import pooled_predictions
-    from medmodel.runs.copies import independent_predictions
-
-    return (
-        independent_predictions(runs[0]) if len(runs) == 1 else pooled_predictions(runs)
-    )
-
-
 def _values(
     models: Models,
     common: CommonImages,
-    metrics: dict[str, dict[str, Estimate]],
+    metrics: tuple[dict[str, dict[str, Estimate]], dict[str, dict[str, Estimate]]],
     pairs: list[PairedDifference],
 ) -> dict[str, Any]:
-    """The comparison as JSON has it."""
+    """The comparison as JSON has it.
+
+    Args:
+        models: Name of each -> its runs.
+        common: What they are compared on.
+        metrics: Name of each model -> its metrics without copies; and with them, where
+            copies were left out.
+        pairs: Their differences.
+    """
     from medmodel.cli.answers.numbers import difference_values, metric_values
 
+    plain, beside = metrics
     return {
         "images": len(common.paths),
         "models": [
@@ -131,7 +155,10 @@ def _values(
                 "name": name,
                 "runs": [run.id for run in models[name]],
                 "images_left_out": common.left_out[name],
-                "metrics": metric_values(metrics[name]),
+                "metrics": metric_values(plain[name]),
+                "metrics_with_copies": (
+                    metric_values(beside[name]) if beside else None
+                ),
             }
             for name in models
         ],
@@ -158,3 +185,11 @@ def _say_comparison(
         say(f"- {pair}")
     if len(pairs) > 1:
         say(_("p values are corrected for {count} pairs (Holm).", count=len(pairs)))
+
+
+def _say_limits(sentences: list[str]) -> None:
+    """What a reader must know, below the comparison."""
+    if sentences:
+        say()
+    for sentence in sentences:
+        say(f"- {sentence}")

@@ -27,10 +27,14 @@ from medmodel.evaluation.intervals import (
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.ranking_metrics import ClassArea, class_areas, macro_auc
-from medmodel.language import _
+from medmodel.language import _, ngettext
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_FEWEST_CHANGES = 6
+"""Images that one model must have right and the other wrong, and none the other way,
+for McNemar's exact test to be below 5 %: 2 / 2 ** 6 is 3 %, 2 / 2 ** 5 is 6 %."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class Evaluation:
         confusion: Counts, shape `(classes, classes)`; rows labels, columns choices.
         smallest_difference: A difference between two models' accuracies that this
             many images can just tell from chance, as a fraction.
+        tied: Images that have their highest score for several classes, where no
+            threshold decides: the first of these classes counts as predicted.
     """
 
     split: str
@@ -86,6 +92,7 @@ class Evaluation:
     per_class: list[ClassResult]
     confusion: NDArray[np.int64]
     smallest_difference: float
+    tied: int = 0
 
     @property
     def classes(self) -> list[str]:
@@ -122,6 +129,23 @@ class Evaluation:
             "{baseline}: accuracy {accuracy}.",
             baseline=self.baseline_name,
             accuracy=self.baseline,
+        )
+
+    @property
+    def ties(self) -> str:
+        """How many predicted classes the order of the classes decided, as a sentence.
+
+        Empty where it decided none.
+        """
+        if not self.tied:
+            return ""
+        return ngettext(
+            "{count:,} of {images:,} test images has its highest score for several "
+            "classes: the first of these counts as its predicted class.",
+            "{count:,} of {images:,} test images have their highest score for several "
+            "classes: the first of these counts as the predicted class.",
+            self.tied,
+            images=self.images,
         )
 
     @property
@@ -192,7 +216,14 @@ def evaluate_predictions(data: Predictions, split: str = "test") -> Evaluation:
         per_class=class_results(data, areas),
         confusion=confusion,
         smallest_difference=_smallest_difference(hits, data.patients),
+        tied=0 if data.choices is not None else _count_ties(data.scores),
     )
+
+
+def _count_ties(scores: NDArray[np.float64]) -> int:
+    """Rows in which the highest score occurs more than once."""
+    highest = scores == scores.max(axis=1, keepdims=True)
+    return int((highest.sum(axis=1) > 1).sum())
 
 
 def confusion_matrix(data: Predictions) -> NDArray[np.int64]:
@@ -231,9 +262,11 @@ def _smallest_difference(
     """Half width of the interval of a difference between two such accuracies.
 
     Two successes and two failures are added (Agresti and Coull 1998), so that a
-    perfect accuracy does not seem to resolve everything.
+    perfect accuracy does not seem to resolve everything. Nor does any test call a
+    difference of fewer than `_FEWEST_CHANGES` images significant.
     """
     effect = design_effect(hits - float(hits.mean()), patients)
     n = len(hits) / effect
     share = (hits.mean() * n + 2) / (n + 4)
-    return Z * math.sqrt(2 * share * (1 - share) / n)
+    half_width = Z * math.sqrt(2 * share * (1 - share) / n)
+    return max(half_width, _FEWEST_CHANGES / len(hits))

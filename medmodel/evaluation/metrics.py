@@ -127,7 +127,7 @@ def group_of_class(data: Predictions, position: int, members: Members) -> Limiti
 
 
 def _groups(key: str, positive: Mask, mean: bool) -> list[Members]:
-    """What one class brings: of a mean, an absent class is left out, not too few."""
+    """What one class brings: of most means an absent class is left out, not too few."""
     present: list[Members] = ["class"] if positive.any() or not mean else []
     others: list[Members] = ["rest"] if not positive.all() or not mean else []
     groups: dict[str, list[Members]] = {
@@ -135,7 +135,8 @@ def _groups(key: str, positive: Mask, mean: bool) -> list[Members]:
         "specificity": others,
         "ppv": ["predicted"],
         "npv": ["not predicted"],
-        "f1": present,
+        # Unlike these, its mean counts a class that is only predicted.
+        "f1": ["class"],
         "balanced_accuracy": present if mean else ["class", "rest"],
         "mcc": [*present, *others, "predicted", "not predicted"],
         "auc": [*present, *others],

@@ -85,6 +85,7 @@ def run_threshold_effect(run: Run) -> ThresholdEffect | None:
 def limits(run: Run, evaluation: Evaluation) -> list[str]:
     """What a reader of the numbers must know, a sentence each."""
     said = [test_copies(run), evaluation.resolution]
+    said += [evaluation.ties] if evaluation.tied else []
     if not evaluation.patients and evaluation.accuracy.has_interval:
         said.append(
             _(

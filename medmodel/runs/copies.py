@@ -8,10 +8,10 @@ of the model's own data set. Runs of earlier versions lack one or all of these.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medmodel.core.storage import damaged, read_as, write_json, write_rows
 from medmodel.language import _, join_sentences, ngettext
@@ -152,6 +152,58 @@ class Copies:
             return _("the numbers show what was remembered, not how new images fare.")
         left = self.images - len(self.paths)
         return _("the numbers are of the other {images:,}.", images=left)
+
+
+class ComparedCopies(NamedTuple):
+    """What is to be known of copies where models are compared, each a sentence or "".
+
+    Args:
+        left_out: How many test images are copies, of each model.
+        remembered: Which models were tested on nothing else.
+        unknown: What is not known, and of which models.
+    """
+
+    left_out: str
+    remembered: str
+    unknown: list[str]
+
+
+def compared_copies(models: Mapping[str, Sequence[Copies]]) -> ComparedCopies:
+    """The sentences on copies in a comparison.
+
+    Args:
+        models: Name of each model -> of its run, or of the runs of its folds.
+    """
+    counts = {
+        name: sum(len(copies.paths) for copies in of_model)
+        for name, of_model in models.items()
+    }
+    named = ", ".join(f"{name}: {count:,}" for name, count in counts.items() if count)
+    remembered = [
+        name for name, runs in models.items() if any(c.all_are_copies for c in runs)
+    ]
+    of_models: dict[str, list[str]] = {}
+    for name, of_model in models.items():
+        for sentence in dict.fromkeys(copies.unknown for copies in of_model):
+            of_models.setdefault(sentence, []).append(name)
+    left_out = _(
+        "Test images that are copies of a model's training or validation "
+        "images, or in an external test of any image of the model's own data "
+        "set: {models}. They are left out, unless a model was tested on "
+        "nothing else.",
+        models=named,
+    )
+    only = _(
+        "Tested on nothing but copies: {models}. These numbers show what "
+        "was remembered, not how new images fare.",
+        models="; ".join(remembered),
+    )
+    unknown = [
+        _("{models}: {sentence}", models="; ".join(of), sentence=sentence)
+        for sentence, of in of_models.items()
+        if sentence
+    ]
+    return ComparedCopies(left_out * bool(named), only * bool(remembered), unknown)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from medmodel.evaluation.metrics import (
     METRICS,
     call_metrics,
     class_metrics,
+    limiting_group,
     overall_metrics,
 )
 from medmodel.evaluation.predictions import Predictions
@@ -406,3 +407,13 @@ def test_a_class_that_all_images_are_of_has_no_average_precision() -> None:
     alone = Predictions(["a", "b"], np.zeros(3, np.intp), np.eye(2)[[0, 0, 1]], None)
     assert not class_metrics(alone, 0)["average_precision"].measurable
     assert not overall_metrics(alone)["average_precision"].measurable
+
+
+def test_a_mean_that_counts_a_class_without_images_rests_on_none() -> None:
+    """F1 of a class that is predicted and never there is 0, whatever the model does."""
+    truth, predicted = np.repeat([0, 1], 20), np.repeat([0, 2, 1], [15, 5, 20])
+    data = Predictions(["a", "b", "c"], truth, np.eye(3)[predicted], None)
+    assert str(limiting_group("f1", data)) == "0 images of class c"
+    assert str(limiting_group("sensitivity", data)) == "20 images of class a"
+    never = Predictions(["a", "b", "c"], truth, np.eye(3)[truth], None)
+    assert str(limiting_group("f1", never)) == "20 images of class a"

@@ -1,5 +1,7 @@
 """Evaluation of a predictions table against hand-made and reference numbers."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from medmodel.core.errors import DataError, RunError
 from medmodel.evaluation.curves import roc_curve
 from medmodel.evaluation.evaluation import evaluate, evaluate_predictions
 from medmodel.evaluation.intervals import wilson
-from medmodel.evaluation.paired_tests import area_difference
+from medmodel.evaluation.paired_tests import area_difference, mcnemar
 from medmodel.evaluation.predictions import (
     Predictions,
     shared_patients,
@@ -191,6 +193,32 @@ def test_perfect_accuracy_does_not_resolve_everything() -> None:
     scores = np.tile([0.1, 0.9], (20, 1))
     found = evaluate(table_of(["b"] * 20, scores, ["a", "b"]))
     assert found.smallest_difference > 0.1
+
+
+@pytest.mark.parametrize("n", [40, 80, 600])
+def test_no_difference_is_detectable_that_the_test_never_finds(n: int) -> None:
+    """A perfect model beside one that has so many images wrong."""
+    scores = np.tile([0.1, 0.9], (n, 1))
+    found = evaluate(table_of(["b"] * n, scores, ["a", "b"]))
+    told = math.ceil(found.smallest_difference * n - 1e-9)
+    for wrong in range(1, 20):
+        change = np.zeros(n, int)
+        change[:wrong] = 1
+        if mcnemar(change, None) <= 0.05:
+            assert wrong <= told
+            break
+        assert wrong < told
+
+
+def test_ties_are_counted_where_no_threshold_decides() -> None:
+    scores = [[0.5, 0.5], [0.5, 0.5], [0.9, 0.1], [0.2, 0.8]]
+    table = table_of(["a", "b", "a", "b"], np.array(scores), ["a", "b"])
+    found = evaluate(table)
+    assert found.tied == 2
+    assert found.ties.startswith("2 of 4 test images have their highest score for")
+    data = replace(split_predictions(table, "test"), choices=np.array([0, 1, 0, 1]))
+    decided = evaluate_predictions(data)
+    assert (decided.tied, decided.ties) == (0, "")
 
 
 def test_first_of_equal_scores_is_the_choice() -> None:

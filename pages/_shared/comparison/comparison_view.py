@@ -24,6 +24,7 @@ from medmodel.language import _, join_sentences, translate
 from medmodel.reports import comparison_figures
 from medmodel.reports.run_facts import few_patients, training_size_warnings
 from medmodel.runs import run_table
+from medmodel.runs.copies import compared_copies
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import Entry
 from medmodel.runs.setting_words import setting_text, setting_title
@@ -139,50 +140,17 @@ def show_copies(models: comparison_cache.Models, in_table: bool = False) -> None
         models: What is compared.
         in_table: Whether a table below has the numbers with them too.
     """
-    copied = {
-        name: sum(len(run_cache.copies(run).paths) for run in runs)
-        for name, runs in models.items()
-    }
-    counts = [f"{name}: {count:,}" for name, count in copied.items() if count]
-    if counts:
-        sentences = [
-            _(
-                "Test images that are copies of a model's training or validation "
-                "images, or in an external test of any image of the model's own data "
-                "set: {models}. They are left out, unless a model was tested on "
-                "nothing else.",
-                models=", ".join(counts),
-            )
-        ]
-        if in_table:
-            sentences.append(
-                _("The table of every metric shows the numbers with them too.")
-            )
+    said = compared_copies(
+        {name: [run_cache.copies(run) for run in runs] for name, runs in models.items()}
+    )
+    if said.left_out:
+        more = _("The table of every metric shows the numbers with them too.")
+        sentences = [said.left_out, *([more] if in_table else [])]
         st.warning(plain(join_sentences(sentences)), icon=":material/warning:")
-    remembered = [
-        name
-        for name, runs in models.items()
-        if any(run_cache.copies(run).all_are_copies for run in runs)
-    ]
-    if remembered:
-        st.warning(
-            plain(
-                _(
-                    "Tested on nothing but copies: {models}. These numbers show what "
-                    "was remembered, not how new images fare.",
-                    models="; ".join(remembered),
-                )
-            ),
-            icon=":material/warning:",
-        )
-    of_models: dict[str, list[str]] = {}
-    for name, runs in models.items():
-        for sentence in dict.fromkeys(run_cache.copies(run).unknown for run in runs):
-            of_models.setdefault(sentence, []).append(name)
-    for sentence, of in of_models.items():
-        if sentence:
-            text = _("{models}: {sentence}", models="; ".join(of), sentence=sentence)
-            st.caption(plain(text))
+    if said.remembered:
+        st.warning(plain(said.remembered), icon=":material/warning:")
+    for sentence in said.unknown:
+        st.caption(plain(sentence))
 
 
 def explain_folds(models: comparison_cache.Models) -> None:

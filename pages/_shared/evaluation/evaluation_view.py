@@ -119,6 +119,8 @@ def _reservations(
     reservations = leakage_reservations(run, overlap, problem)
     if 0 < evaluation.patients < MINIMA["accuracy"].patients:
         reservations.append(few_patients(evaluation.patients))
+    if evaluation.tied:
+        reservations.append(evaluation.ties)
     if problem:
         return reservations
     few = sample_size_warnings(run, evaluation, run_cache.class_counts(run))
