@@ -22,6 +22,7 @@ from medmodel.language import speaking
 from medmodel.quality import indexing, report_store
 from medmodel.quality.issues import Issue
 from medmodel.reports import evaluation_html, glossary, model_card, run_facts, svg
+from medmodel.reports.card.model_texts import network_text
 from medmodel.runs.notes import change_notes
 from medmodel.runs.run import Run
 from medmodel.runs.tables.predictions import read_predictions
@@ -290,10 +291,10 @@ def test_an_external_test_names_the_members_of_the_ensemble(tmp_path: Path) -> N
     external = {"model": ensemble.id, "mapping": {}}
     write_json(test.folder / "external.json", external)
     for each in (ensemble, test):
-        assert model_card.network_text(each).endswith("of first, second")
+        assert network_text(each).endswith("of first, second")
     external["model"] = "20260101-000002-000000"
     write_json(test.folder / "external.json", external)
-    assert model_card.network_text(test) == "Ensemble"
+    assert network_text(test) == "Ensemble"
 
 
 @documents

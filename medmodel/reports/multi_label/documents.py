@@ -26,18 +26,18 @@ from medmodel.evaluation.multi_label.run_findings import (
 from medmodel.evaluation.temperature_scaling import calibrate
 from medmodel.language import _, join_sentences
 from medmodel.language.right_to_left import isolated
-from medmodel.reports import glossary, run_facts
-from medmodel.reports.model_card import (
+from medmodel.reports import glossary
+from medmodel.reports.card.items import (
     GuidelineItem,
     items_on_data,
+    items_on_test,
     items_on_training,
-    network_text,
-    preprocessing_text,
-    version_text,
+    uncertainty_text,
 )
+from medmodel.reports.card.label import facts_label
 from medmodel.reports.multi_label import facts, metric_rows
 from medmodel.reports.plots import class_colours
-from medmodel.reports.run_facts import BLANK, Fact
+from medmodel.reports.run_facts import Fact
 from medmodel.reports.svg import (
     Figure,
     precision_recall_square,
@@ -113,61 +113,39 @@ def model_card_html(run: Run) -> str:
     return render_template(
         "model_card.html",
         title=_("Model card of {title}", title=run.title),
-        facts=facts_label(run, findings),
+        facts=findings_label(run, findings),
         items=guideline_items(run, findings),
         glossary=glossary.entries(glossary.FINDING_CARD_TERMS),
     )
 
 
-def facts_label(run: Run, findings: RunFindings) -> list[Fact]:
-    """Page one: (heading, text), text `BLANK` where nothing is known."""
+def findings_label(run: Run, findings: RunFindings) -> list[Fact]:
+    """Page one of the model card, see `facts_label`."""
     evaluation = findings.evaluation
     names = _(", ").join(each.name for each in evaluation.results)
     counts = _(", ").join(
         f"{isolated(each.name)} {each.positives:,}" for each in evaluation.results
     )
-    seen = run.model_facts.preprocessing if run.model_path.exists() else None
-    tested = facts.tested_on(run, evaluation)
     summary = _(
         "Gives an image's probability of each of: {findings}. An image may have "
         "several of them, or none.",
         findings=names,
     )
-    return [
-        (_("Name"), run.title),
-        (_("Version"), version_text(run)),
-        (_("Summary"), summary),
-        (_("Mechanism"), network_text(run)),
-        (_("Input"), preprocessing_text(seen) if seen else BLANK),
-        (_("Outcome predicted"), names),
-        (_("Intended population"), BLANK),
-        (_("Directions for use"), BLANK),
-        (
-            _("Do not use for"),
-            _("Diagnosis, screening, triage, any decision about a person."),
-        ),
-        (_("Trained on"), run_facts.trained_on(run)),
-        (_("Tested on"), tested),
+    results = [
         (_("Test images with each finding"), counts),
         (_("Copies in the test"), facts.test_copies(findings)),
         (_("All findings together"), facts.mean_sentence(evaluation)),
         *((each.name, _performance(each)) for each in evaluation.results),
-        (
-            _("Thresholds and calibration"),
-            facts.how_measured(evaluation.results),
-        ),
-        (
-            _("Warnings"),
-            join_sentences(
-                [
-                    _("Not for clinical use: research and teaching only."),
-                    *facts.limits(run, findings),
-                ]
-            ),
-        ),
-        (_("External validation"), tested if run.tested_model else BLANK),
-        (_("Contact"), BLANK),
+        (_("Thresholds and calibration"), facts.how_measured(evaluation.results)),
     ]
+    return facts_label(
+        run,
+        summary=summary,
+        outcome=names,
+        tested_on=facts.tested_on(run, evaluation),
+        results=results,
+        limits=facts.limits(run, findings),
+    )
 
 
 def _performance(result: FindingResult) -> str:
@@ -187,41 +165,21 @@ def _performance(result: FindingResult) -> str:
 
 def guideline_items(run: Run, findings: RunFindings) -> list[GuidelineItem]:
     """The pages behind, in the order of CLAIM."""
-    return [
-        *items_on_data(run),
-        *items_on_training(run),
-        *_items_on_evaluation(run, findings),
-    ]
-
-
-def _items_on_evaluation(run: Run, findings: RunFindings) -> list[GuidelineItem]:
-    """CLAIM 28 to 44, of which the program knows something."""
     evaluation = findings.evaluation
-    tested = facts.tested_on(run, evaluation)
-    internal, external = (BLANK, tested) if run.tested_model else (tested, BLANK)
     keys = ("auc", "average_precision", *RATES, "calibration_error")
-    metrics = _(", ").join(_(METRICS[key].title) for key in keys)
-    uncertainty = (
-        _("95 % intervals: patients kept together.")
-        if evaluation.patients
-        else _("95 % intervals: images as independent.")
-    )
     performance = join_sentences(
         [facts.mean_sentence(evaluation), _("Every metric: see the evaluation.")]
     )
-    limits = join_sentences(facts.limits(run, findings))
-    intended = _("None: research and teaching.")
     return [
-        GuidelineItem(_("Metrics"), "28", "12e", metrics),
-        GuidelineItem(_("Uncertainty"), "29", "12e, 23a", uncertainty),
-        GuidelineItem(_("Robustness"), "30", "", BLANK),
-        GuidelineItem(_("Explainability"), "31", "", _("Saliency maps, on request.")),
-        GuidelineItem(_("Internal test"), "32", "16", internal),
-        GuidelineItem(_("External test"), "33", "16", external),
-        GuidelineItem(_("Performance"), "37–38", "23a", performance),
-        GuidelineItem(_("Fairness and subgroups"), "38", "14, 23a", BLANK),
-        GuidelineItem(_("Failure analysis"), "39", "", BLANK),
-        GuidelineItem(_("Limitations"), "40", "26", limits),
-        GuidelineItem(_("Intended use and clinical role"), "41", "27", intended),
-        GuidelineItem(_("Funding and interests"), "44", "18a, 18b", BLANK),
+        *items_on_data(run),
+        *items_on_training(run),
+        *items_on_test(
+            run,
+            tested_on=facts.tested_on(run, evaluation),
+            metrics=_(", ").join(_(METRICS[key].title) for key in keys),
+            uncertainty=uncertainty_text(evaluation.patients),
+            performance=performance,
+            limits=facts.limits(run, findings),
+            explainability=_("Saliency maps, on request."),
+        ),
     ]

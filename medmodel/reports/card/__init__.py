@@ -1,0 +1,1 @@
+"""What the model cards of all kinds of models have in common."""
