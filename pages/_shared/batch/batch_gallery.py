@@ -14,6 +14,7 @@ from medmodel.reports import plots
 from medmodel.reports.case.predicted_class import with_tie
 from medmodel.runs.run import Run
 from medmodel.runs.tables.predictions import scored_classes
+from pages._shared.batch.image_order import pick_order, pick_shown, table_orders
 from pages._shared.batch.outline_gallery import (
     choose_outlined,
     look_closer_at_outline,
@@ -21,7 +22,6 @@ from pages._shared.batch.outline_gallery import (
     outline_words,
     outlined_images,
 )
-from pages._shared.common.legible import legible
 from pages._shared.common.thumbnails import SIDE, small_images_of
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -67,27 +67,16 @@ def show_gallery(batch: Run, model: Run | None, rows: pd.DataFrame) -> None:
 
 
 def _chosen(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
-    orders = [o for o in table.ORDERS if o != "worst" or (rows["label"] != "").any()]
-    order = st.segmented_control(
-        _("Order"),
-        orders,
-        format_func=legible(lambda key: _(table.ORDERS[key])),
-        default=orders[0],
-        required=True,
-        key=f"batch-order-{batch.id}",
-        help=_(
+    order = pick_order(
+        batch,
+        table_orders(rows),
+        _(
             "Strangest: unlike the training data, then farthest from it. Most "
             "uncertain: the two highest scores are closest. Worst: the class that the "
             "folder or the table says got the lowest score."
         ),
     )
-    classes = scored_classes(rows)
-    name = st.selectbox(
-        _("Predicted class"),
-        ["", *classes],
-        format_func=lambda name: name or _("Any"),
-        key=f"batch-class-{batch.id}",
-    )
+    name = pick_shown(batch, _("Predicted class"), scored_classes(rows), _("Any"))
     images = table.ordered(rows, order)
     return images[images["predicted"] == name] if name else images
 

@@ -23,7 +23,7 @@ from medmodel.reports import plots
 from medmodel.reports.contours import Colour, contour_colours, draw_contours
 from medmodel.runs.run import Run
 from medmodel.runs.status import ModelFacts
-from pages._shared.common.legible import legible
+from pages._shared.batch.image_order import pick_order, pick_shown
 from pages._shared.common.thumbnails import SIDE
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import dataset_case
@@ -46,24 +46,16 @@ def choose_outlined(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
         batch: The batch.
         rows: As from `outlines.described`.
     """
-    order = st.segmented_control(
-        _("Order"),
-        list(outlines.ORDERS),
-        format_func=legible(lambda key: _(outlines.ORDERS[key])),
-        default="strangest",
-        required=True,
-        key=f"batch-order-{batch.id}",
-        help=_(
+    order = pick_order(
+        batch,
+        outlines.ORDERS,
+        _(
             "Strangest: unlike the training data, then farthest from it. Largest: by "
             "the outlined area. Without an outline: these, then the smallest areas."
         ),
     )
-    name = st.selectbox(
-        _("Class"),
-        ["", *outlines.outlined_classes(rows)],
-        format_func=lambda name: name or _("All classes"),
-        key=f"batch-class-{batch.id}",
-    )
+    classes = outlines.outlined_classes(rows)
+    name = pick_shown(batch, _("Class"), classes, _("All classes"))
     return outlines.ordered(rows, order, name)
 
 

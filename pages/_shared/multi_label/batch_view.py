@@ -16,7 +16,7 @@ from medmodel.reports import plots
 from medmodel.reports.multi_label.finding_sentences import too_few_for_sets
 from medmodel.runs.run import Run
 from medmodel.runs.tables.predictions import scored_classes
-from pages._shared.common.legible import legible
+from pages._shared.batch.image_order import pick_order, pick_shown, table_orders
 from pages._shared.common.tables import show_table
 from pages._shared.common.words import plain
 
@@ -88,28 +88,20 @@ def choose_by_finding(batch: Run, rows: pd.DataFrame) -> pd.DataFrame:
         rows: As from `batch.findings.described`.
     """
     choice, of_finding = st.columns([2, 1], vertical_alignment="bottom")
-    orders = [o for o in table.ORDERS if o != "worst" or (rows["label"] != "").any()]
-    order = choice.segmented_control(
-        _("Order"),
-        orders,
-        format_func=legible(lambda key: _(table.ORDERS[key])),
-        default=orders[0],
-        required=True,
-        key=f"batch-order-{batch.id}",
-        help=_(
-            "Strangest: unlike the training data, then farthest from it. Most "
-            "uncertain: a probability is closest to its threshold. Worst: what the "
-            "table of the folder says of one of the findings got the lowest "
-            "probability."
-        ),
-    )
+    with choice:
+        order = pick_order(
+            batch,
+            table_orders(rows),
+            _(
+                "Strangest: unlike the training data, then farthest from it. Most "
+                "uncertain: a probability is closest to its threshold. Worst: what the "
+                "table of the folder says of one of the findings got the lowest "
+                "probability."
+            ),
+        )
     flagged = [name for name in scored_classes(rows) if f"{FLAGGED}{name}" in rows]
-    name = of_finding.selectbox(
-        _("Predicted finding"),
-        ["", *flagged],
-        format_func=lambda name: name or _("Any or none"),
-        key=f"batch-class-{batch.id}",
-    )
+    with of_finding:
+        name = pick_shown(batch, _("Predicted finding"), flagged, _("Any or none"))
     images = table.ordered(rows, order)
     return images[images[f"{FLAGGED}{name}"] == 1] if name else images
 
