@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -28,6 +29,29 @@ from medmodel.model_import.source import files_of
 from medmodel.runs.run import RunStore
 
 LOOK_EVERY = 0.1
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the options of the command say of the model; None where they do not.
+
+    Args:
+        name: What it is called.
+        classes: Their names, in the model's order.
+        labels: Text file with these names.
+        size: Side of the input in pixels.
+        fit: How images that are not square become so.
+        window: Window of scans.
+        scale: How pixels are scaled.
+    """
+
+    name: str | None
+    classes: tuple[str, ...]
+    labels: Path | None
+    size: int | None
+    fit: Fit | None
+    window: str | None
+    scale: str | None
 
 
 @click.command("import")
@@ -57,17 +81,7 @@ LOOK_EVERY = 0.1
     help="How pixels are scaled before the model sees them.",
 )
 @json_option
-def command(
-    file: Path,
-    name: str | None,
-    classes: tuple[str, ...],
-    labels: Path | None,
-    size: int | None,
-    fit: Fit | None,
-    window: str | None,
-    scale: str | None,
-    as_json: bool,
-) -> None:
+def command(file: Path, as_json: bool, **options: Any) -> None:
     """Import a classifier from FILE: Keras, ONNX, a SavedModel's folder, or a ZIP file.
 
     What is not given is taken from the file, where it says so. Nothing in the file is
@@ -79,23 +93,29 @@ def command(
         description = task.description_of(import_id)
         if description is None:
             raise DataError(_("The model was not read: try again."))
-        named = read_labels(labels.read_text("utf-8-sig", "replace")) if labels else []
-        colour = "grey" if description.channels == 1 else "rgb"
-        settings = ImportSettings(
-            name=name or file.stem,
-            classes=list(classes) or named or description.classes,
-            size=size or description.size or DEFAULT_SIZE,
-            fit=fit or description.fit,
-            colour=colour,  # type: ignore[arg-type]
-            window=window or description.window,
-            scale=scale or description.scale,  # type: ignore[arg-type]
-        )
+        settings = _settings(file, description, Given(**options))
         check_settings(settings, description)
         task.convert(import_id, settings)
         state = _wait(task.convert_task(import_id))
     finally:
         task.forget(import_id)
     _say(state, description, settings, as_json)
+
+
+def _settings(file: Path, found: ModelDescription, given: Given) -> ImportSettings:
+    """What is given, and where nothing is, what the file says."""
+    labels = given.labels
+    named = read_labels(labels.read_text("utf-8-sig", "replace")) if labels else []
+    colour = "grey" if found.channels == 1 else "rgb"
+    return ImportSettings(
+        name=given.name or file.stem,
+        classes=list(given.classes) or named or found.classes,
+        size=given.size or found.size or DEFAULT_SIZE,
+        fit=given.fit or found.fit,
+        colour=colour,  # type: ignore[arg-type]
+        window=given.window or found.window,
+        scale=given.scale or found.scale,  # type: ignore[arg-type]
+    )
 
 
 def _wait(running: BackgroundTask) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,50 @@ LOOK_EVERY = 0.5
 _SEPARATOR = ":"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the options of the command say of a sweep that is to be started.
+
+    Args:
+        recipes: Whether every recipe is trained.
+        encoders: Whether the recipe Instant is trained with every encoder.
+        minutes: Time for the best of several recipes, None for another sweep.
+        recipe: Key of the settings that do not vary.
+        models: Networks to try.
+        size, learning_rate, batch_size, mixup, ema: Values to try, as typed in.
+        augmentations: Those to try.
+        trials: At most.
+        epochs: Of each trial at most; None for the recipe's.
+        no_prune: Whether hopeless trials go on.
+    """
+
+    recipes: bool
+    encoders: bool
+    minutes: int | None
+    recipe: str
+    models: tuple[str, ...]
+    size: str | None
+    learning_rate: str | None
+    batch_size: str | None
+    mixup: str | None
+    ema: str | None
+    augmentations: tuple[str, ...]
+    trials: int
+    epochs: int | None
+    no_prune: bool
+
+    @property
+    def numbers(self) -> dict[str, str | None]:
+        """Setting -> the values to try, as typed in."""
+        return {
+            "size": self.size,
+            "learning_rate": self.learning_rate,
+            "batch_size": self.batch_size,
+            "mixup": self.mixup,
+            "ema": self.ema,
+        }
+
+
 @click.command("sweep")
 @click.argument("folder", type=FolderParameter(), required=False)
 @click.option("--recipes", is_flag=True, help="Every recipe once, on the same split.")
@@ -59,16 +103,15 @@ _SEPARATOR = ":"
     help="Settings that do not vary.",
 )
 @click.option("--model", "models", multiple=True, help="Network to try. Repeatable.")
-@click.option("--size", "sizes", metavar="LIST", help="Input sizes: 64,128 or 64:256.")
+@click.option("--size", metavar="LIST", help="Input sizes: 64,128 or 64:256.")
 @click.option(
     "--learning-rate",
-    "rates",
     metavar="LIST",
     help="Learning rates: 0.001,0.01 or a range on a log scale, 0.0001:0.01.",
 )
-@click.option("--batch-size", "batches", metavar="LIST", help="Batch sizes: 16,32.")
-@click.option("--mixup", "blends", metavar="LIST", help="Values of mixup: 0,0.2.")
-@click.option("--ema", "averages", metavar="LIST", help="Decays of EMA: 0,0.99.")
+@click.option("--batch-size", metavar="LIST", help="Batch sizes: 16,32.")
+@click.option("--mixup", metavar="LIST", help="Values of mixup: 0,0.2.")
+@click.option("--ema", metavar="LIST", help="Decays of EMA: 0,0.99.")
 @click.option(
     "--augmentation",
     "augmentations",
@@ -85,24 +128,7 @@ _SEPARATOR = ":"
 @click.option("--watch", is_flag=True, help="Wait until it ends.")
 @json_option
 def command(
-    folder: Path | None,
-    recipes: bool,
-    encoders: bool,
-    minutes: int | None,
-    recipe: str,
-    models: tuple[str, ...],
-    sizes: str | None,
-    rates: str | None,
-    batches: str | None,
-    blends: str | None,
-    averages: str | None,
-    augmentations: tuple[str, ...],
-    trials: int,
-    epochs: int | None,
-    no_prune: bool,
-    shown: str | None,
-    watch: bool,
-    as_json: bool,
+    folder: Path | None, shown: str | None, watch: bool, as_json: bool, **options: Any
 ) -> None:
     """Train many models on FOLDER and compare them on their validation images.
 
@@ -114,32 +140,34 @@ def command(
     elif folder is None:
         raise click.UsageError(_("Name a FOLDER to train on, or a sweep with --show."))
     else:
-        numbers = {
-            "size": sizes,
-            "learning_rate": rates,
-            "batch_size": batches,
-            "mixup": blends,
-            "ema": averages,
-        }
-        space = _space(models, numbers, augmentations)
-        varied = bool(space) or recipes
-        if encoders:
-            config = _encoders(folder, varied or minutes is not None)
-        else:
-            config = _config(folder, recipes, recipe, space)
-        if minutes:
-            config = _best(config, recipes, space, minutes)
-        elif not recipes and not encoders:
-            config = replace(config, trials=trials, prune=not no_prune)
-        if epochs is not None:
-            config = replace(config, base=replace(config.base, epochs=epochs))
-        sweep = start_sweep(config)
+        sweep = start_sweep(_asked_config(folder, Asked(**options)))
     if watch:
         _wait(sweep)
     if as_json:
         print_json(sweep_values(sweep))
     else:
         _say(sweep)
+
+
+def _asked_config(folder: Path, asked: Asked) -> SweepConfig:
+    """The sweep that the options ask for.
+
+    Raises:
+        click.UsageError: They exclude each other.
+    """
+    space = _space(asked.models, asked.numbers, asked.augmentations)
+    varied = bool(space) or asked.recipes
+    if asked.encoders:
+        config = _encoders(folder, varied or asked.minutes is not None)
+    else:
+        config = _config(folder, asked.recipes, asked.recipe, space)
+    if asked.minutes:
+        config = _best(config, asked.recipes, space, asked.minutes)
+    elif not asked.recipes and not asked.encoders:
+        config = replace(config, trials=asked.trials, prune=not asked.no_prune)
+    if asked.epochs is not None:
+        config = replace(config, base=replace(config.base, epochs=asked.epochs))
+    return config
 
 
 def _config(
