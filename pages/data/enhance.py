@@ -21,7 +21,7 @@ from pages._shared.common.glossary import meaning
 from pages._shared.common.image_view import show_image
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
-from pages._shared.training.train_form import window_title
+from pages._shared.training.setting_fields import window_title
 
 # Longer side of the image that is tried on; images of a data set to choose from.
 SIDE = 512

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.environment import data_roots, workspace_root
-from medmodel.core.errors import ConfigError, DataError, RunError
+from medmodel.core.errors import DataError, RunError
 from medmodel.core.settings.recipes import RECIPES
-from medmodel.data.datasets import Index, load_index
 from medmodel.data.folders import recent_datasets, safe_folder, subfolders
-from medmodel.data.layout import list_files, read_layout
-from medmodel.data.multi_label.findings import row_per_finding
-from medmodel.data.multi_label.sample_size import findings_warnings
 from medmodel.data.multi_label.settings import fitted_settings
-from medmodel.data.sample_size import (
-    SMALL_DATASET,
-    class_counts,
-    dataset_warnings,
-    folder_warnings,
-)
-from medmodel.data.segmentation.pairs import image_masks
-from medmodel.data.splits import (
-    assign_splits,
-    resolve_patients,
-)
 from medmodel.data.synthetic import (
     SAMPLE_NAME,
     SEGMENTATION_NAME,
     ensure_segmentation_sample,
 )
 from medmodel.evaluation.cross_validation import fold_configs
-from medmodel.language import SOURCE, _, join_sentences, ngettext, speaking, translate
-from medmodel.quality import report_store
+from medmodel.language import _
 from medmodel.runs import queue
 from medmodel.sweeps.candidates import SEVERAL_FINDINGS
 from pages._shared.common import widgets
@@ -56,7 +37,17 @@ from pages._shared.training.dataset_facts import (
     show_facts,
 )
 from pages._shared.training.encoder_choice import pick_encoder
+from pages._shared.training.known_files import (
+    files_of,
+    guessed_pattern,
+    has_classes,
+    has_masks,
+    holds_scans,
+    is_dataset,
+)
+from pages._shared.training.patients_preview import preview_patients
 from pages._shared.training.rate_finder import show_rate_finder
+from pages._shared.training.split_sizes import show_small_splits
 from pages._shared.training.train_form import (
     Previews,
     attention,
@@ -64,13 +55,6 @@ from pages._shared.training.train_form import (
 )
 
 RECOMMENDED = "instant"
-_SPLIT_SETTINGS = (
-    "seed",
-    "val_fraction",
-    "test_fraction",
-    "patient_pattern",
-    "folds",
-)
 
 
 def known_datasets() -> list[Path]:
@@ -97,128 +81,12 @@ def show_missing_request() -> bool:
     return bool(requested) and show_missing_dataset(requested)
 
 
-def is_dataset(folder: Path) -> bool:
-    """Whether there are images of two classes, or with masks, by the names of files."""
-    return has_classes(folder) or has_masks(str(folder))
-
-
-def has_classes(folder: Path) -> bool:
-    """Whether there are images of two classes, by the names of files."""
-    return len(files_of(str(folder))[1]) > 1
-
-
-@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
-def has_masks(folder: str) -> bool:
-    """Whether there are images with segmentation masks, by the names of files."""
-    return bool(image_masks(Path(folder)))
-
-
 def like_run() -> TrainConfig | None:
     """The settings of the run in ?like=, from which the form may start."""
     try:
         return widgets.store().get(st.query_params.get("like", "")).config
     except RunError:
         return None
-
-
-# What turns while it looks is the same in every language.
-@st.cache_data(max_entries=256, ttl=60, show_spinner="…")
-def files_of(folder: str) -> tuple[list[str], dict[str, int]]:
-    """Paths of a data set's files, and their number by class; nothing is opened."""
-    try:
-        read = read_layout(Path(folder))
-    except DataError:
-        return [], {}
-    counts = Counter(name for file in read.files for name in read.classes_of(file))
-    return [file.path for file in read.files], dict(sorted(counts.items()))
-
-
-@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
-def patients_of_tables(folder: str) -> dict[str, str]:
-    """Path -> stand-in of the patient, for all files of which a table says one."""
-    try:
-        files = list_files(Path(folder))[0]
-    except DataError:
-        return {}
-    return {file.path: file.patient for file in files if file.patient}
-
-
-@st.cache_data(max_entries=4, show_spinner=False)
-def checked_images(folder: str, fingerprint: str) -> tuple[list[str], list[str]]:
-    """Names of all images as they were checked, and what headers say of patients."""
-    index = load_index(Path(folder))
-    if index is None:
-        return [], []
-    return index.readable["path"].tolist(), index.readable["patient"].tolist()
-
-
-@st.cache_data(max_entries=8, ttl=60, show_spinner=False)
-def guessed_pattern(folder: str) -> str:
-    """The pattern that the data set's page knows, else what the names suggest."""
-    return report_store.suggested_pattern(Path(folder), files_of(folder)[0])
-
-
-def holds_scans(folder: Path) -> bool:
-    """Whether the data set has DICOM or NIfTI files: by content, else by name."""
-    report = report_store.load_report(folder)
-    if report is not None:
-        return any(mode.startswith(("DICOM", "NIfTI")) for mode in report.modes)
-    paths = files_of(str(folder))[0]
-    return any(path.lower().endswith((".dcm", ".nii", ".nii.gz")) for path in paths)
-
-
-def preview_patients(folder: Path, pattern: str) -> None:
-    """Says whom the images show, as far as tables, headers and a pattern tell.
-
-    Before the first check only tables and the names of files are known: one file may
-    turn out to hold several slices or frames.
-    """
-    report = report_store.load_report(folder)
-    if report is None:
-        paths = files_of(str(folder))[0]
-        known = patients_of_tables(str(folder))
-        headers = [known.get(path, "") for path in paths]
-    else:
-        with st.spinner(_("Looking at the images…")):
-            paths, headers = checked_images(str(folder), report.fingerprint)
-    if holds_scans(folder):
-        st.caption(_("Patients that DICOM headers name come first, as stand-ins."))
-    with errors_shown():
-        patients = resolve_patients(paths, headers, pattern)
-        checked = report is not None
-        st.caption(_patients_sentence(patients, checked, bool(pattern)))
-
-
-def _patients_sentence(patients: list[str], checked: bool, pattern: bool) -> str:
-    total = _images_or_files(len(patients), checked)
-    named = sorted(set(patients) - {""})
-    if not named and pattern:
-        return _(
-            "None of the names matches. Each of the {total} counts as a patient of its "
-            "own.",
-            total=total,
-        )
-    if not named:
-        return _("Each of the {total} counts as a patient of its own.", total=total)
-    values = {"total": total, "names": plain(", ".join(named[:3]))}
-    if not patients.count(""):
-        return _(
-            "{patients:,} patients in {total}, such as {names}.",
-            patients=len(named),
-            **values,
-        )
-    return _(
-        "{patients:,} patients in {total}, such as {names}; {rest} name none.",
-        patients=len(named),
-        rest=_images_or_files(patients.count(""), checked),
-        **values,
-    )
-
-
-def _images_or_files(count: int, checked: bool) -> str:
-    if checked:
-        return ngettext("{count:,} image", "{count:,} images", count)
-    return ngettext("{count:,} file", "{count:,} files", count)
 
 
 @st.fragment(run_every=1)
@@ -302,88 +170,6 @@ def starting_point(folder: Path, recipe: str, like: TrainConfig | None) -> Train
     if like is not None and like.recipe == recipe:
         return replace(like, dataset=str(folder), name="", fold=1)
     return config_for(recipe, str(folder), patient_pattern=guessed_pattern(str(folder)))
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def small_splits(
-    folder: str, fingerprint: str, settings: dict[str, Any]
-) -> tuple[str, ...]:
-    """What the data set is too small for as it would be split, in English.
-
-    Args:
-        folder: The data set.
-        fingerprint: Of its last check.
-        settings: Those of a `TrainConfig` that decide on the splits.
-    """
-    index = load_index(Path(folder))
-    if index is None:
-        return ()
-    # It is kept for all sessions.
-    with speaking(SOURCE):
-        return _small_splits(index, TrainConfig(dataset=folder, **settings))
-
-
-def _small_splits(index: Index, config: TrainConfig) -> tuple[str, ...]:
-    folds = max(1, config.folds)
-    for fold in range(1, folds + 1):
-        splits = replace(config, fold=fold)
-        try:
-            few = _size_warnings(index, assign_splits(index, splits))
-        except (DataError, ConfigError) as error:
-            return (str(error),)
-        if few and folds > 1:
-            return (_("Fold {fold} of {folds}:", fold=fold, folds=folds), *few)
-        if few:
-            return tuple(few)
-    return ()
-
-
-def _size_warnings(index: Index, table: pd.DataFrame) -> list[str]:
-    if not index.multi_label:
-        return dataset_warnings(class_counts(table))
-    images = {str(split): n for split, n in table["split"].value_counts().items()}
-    return findings_warnings(class_counts(row_per_finding(table)), images)
-
-
-@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
-def missing_in_splits(folder: str) -> tuple[str, ...]:
-    """What the folder's own splits lack, as far as names of files tell."""
-    try:
-        read = read_layout(Path(folder))
-    except DataError:
-        return ()
-    counts: dict[str, Counter[str]] = {}
-    if read.findings:  # of which the check says what is missing
-        return ()
-    for file in read.files:
-        counts.setdefault(file.label, Counter())[file.split] += 1
-    return tuple(folder_warnings(counts)) if len(counts) > 1 else ()
-
-
-def show_small_splits(folder: Path, config: TrainConfig) -> None:
-    """Says before training which classes will have no image to judge by."""
-    report = report_store.load_report(folder)
-    if report is None:
-        files = len(files_of(str(folder))[0])
-        few: tuple[str, ...] = ()
-        if files < SMALL_DATASET:
-            few = (
-                ngettext(
-                    "Only {count:,} file: if each holds one image, too few to learn "
-                    "from or to judge by.",
-                    "Only {count:,} files: if each holds one image, too few to learn "
-                    "from or to judge by.",
-                    files,
-                ),
-            )
-        few += missing_in_splits(str(folder))
-    else:
-        settings = {name: getattr(config, name) for name in _SPLIT_SETTINGS}
-        with st.spinner(_("Splitting the images…")):
-            few = small_splits(str(folder), report.fingerprint, settings)
-    if few:
-        text = join_sentences(map(translate, few))
-        st.warning(plain(text), icon=":material/warning:")
 
 
 def unsuitable(folder: Path, config: TrainConfig) -> str:
