@@ -28,7 +28,7 @@ from medmodel.core.errors import DataError, RunError
 from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
 from medmodel.evaluation.predictions import split_predictions
-from medmodel.runs import queue, time_plan
+from medmodel.runs import claims, queue, time_plan
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.status_writer import StatusWriter
@@ -178,7 +178,7 @@ def _watched(driver: BestDriver) -> Iterator[None]:
 
 def _train(run: Run) -> None:
     work: Callable[..., RunStatus] = assembly.assemble if run.ensemble else train.train
-    claim = queue.claim_run(run)
+    claim = claims.claim_run(run)
     if claim is None:
         raise RunError("The device is busy.")
     with StatusWriter(run) as reporter:
