@@ -97,4 +97,4 @@ def test_of_a_folder_that_is_gone_others_can_be_chosen(class_folders: Path) -> N
 def test_what_is_no_image_is_named() -> None:
     page = open_page("data/enhance.py")
     page.file_uploader[0].set_value(("notes.png", b"hello", "image/png")).run()
-    assert page.error[0].value.startswith("notes.png is not an image")
+    assert page.error[0].value.startswith(r"notes\.png is not an image")

@@ -175,3 +175,9 @@ def test_what_tells_namesakes_apart_has_room_too() -> None:
         "26, 23:28",
     ]
     assert all(len(text) <= 38 for text in shown.values())
+
+
+def test_before_a_shorter_date_nothing_is_left_over() -> None:
+    date = " · 2026年11月29日 18:57"
+    label = f"Sample CT phantoms · 即时 · 测试准确率 93 %（95 张图像）{date}"
+    assert cut_in_the_middle(label, 34) == f"Sample CT…{date}"

@@ -211,7 +211,9 @@ def cut_in_the_middle(label: str, widest: int) -> str:
     """
     if _letters(label) <= widest:
         return label
-    head, tail = label[:-_END], label[-_END:]
+    # A Chinese date is shorter: not more than it is kept.
+    end = min(len(label) - max(label.rfind(" · "), 0), _END)
+    head, tail = label[:-end], label[-end:]
     while head and _letters(head) + 1 + _letters(tail) > widest:
         head = head[:-1]
     return f"{head.rstrip(' ·,')}…{tail}"
