@@ -194,3 +194,10 @@ def test_prose_that_begins_like_a_header_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "ORIGIN.txt").write_text("NAME split\na1.png train\nb1.png test\n")
     tables, others = manifest.find_tables(tmp_path, paths)
     assert [table.path.name for table in tables] == ["ORIGIN.txt"] and not others
+
+
+@pytest.mark.parametrize("mark", ["\a", "\x1b[31m", "\x9b", "\x7f", "\b"])
+def test_what_controls_a_terminal_is_no_part_of_a_value(mark: str) -> None:
+    text = f"file,label\n1.png,a{mark}\n"
+    visible = mark.lstrip("\a\b\x1b\x7f\x9b")
+    assert list(table_text.rows(text, ","))[1] == ["1.png", f"a{visible}"]
