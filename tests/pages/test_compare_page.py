@@ -78,7 +78,7 @@ def test_copies_of_either_model_are_left_out_and_counted(runs: Runs) -> None:
     assert not app.error
     text = said(app).replace("\\", "").replace("*", "")
     assert "35 test images are common to all" in text
-    assert "own data set: good one 5. They are left out" in text
+    assert "own data set: good one: 5. They are left out" in text
     shown = [frame.value for frame in app.dataframe if "Metric" in frame.value]
     (beside,) = [f for f in shown if any("with copies" in name for name in f)]
     assert len(beside.columns) == 5
