@@ -79,7 +79,6 @@ def parallel_coordinates(
             y=[heights[at] for heights, _ticks in axes],
             mode="lines",
             line={"color": OKABE_ITO[at == best], "width": 4 if at == best else 1.5},
-            opacity=1 if at == best else 0.6,
             hoverinfo="skip",
         )
     for place, (_heights, ticks) in enumerate(axes):

@@ -58,3 +58,17 @@ def test_a_busy_machine_says_nothing_of_the_pattern(
     monkeypatch.setattr(sandbox, "ask", busy)
     with pytest.raises(ConfigError, match="as the machine is busy"):
         patient_regex.patients_of(["a/1.png"], r"\d")
+
+
+def test_a_busy_machine_is_given_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[int] = []
+
+    def ask(_function: str, _data: bytes, _name: str, seconds: int, **_: str) -> object:
+        waited.append(seconds)
+        if len(waited) == 1:
+            raise sandbox.MachineBusyError("busy")
+        return {"patients": ["1"]}
+
+    monkeypatch.setattr(sandbox, "ask", ask)
+    assert patient_regex.patients_of(["a/1.png"], r"\d") == ["1"]
+    assert waited == [5, 20]
