@@ -210,10 +210,12 @@ def test_a_replicate_trains_otherwise_on_the_same_split() -> None:
 
 @pytest.mark.parametrize("name", sorted(LARGEST_CHANGES))
 def test_changes_of_images_have_their_limits(name: str) -> None:
+    def changed(value: Any) -> Augmentation:
+        values: dict[str, Any] = {name: value}
+        return Augmentation(**values)
+
     for value in (-0.1, LARGEST_CHANGES[name] + 0.1, math.nan):
-        config = config_for(
-            "compact", "/data", augmentation=Augmentation(**{name: value})
-        )
+        config = config_for("compact", "/data", augmentation=changed(value))
         assert "must lie between 0 and" in config.problems()["augmentation"]
-    most = Augmentation(**{name: LARGEST_CHANGES[name]})
-    assert not config_for("compact", "/data", augmentation=most).problems()
+    most = config_for("compact", "/data", augmentation=changed(LARGEST_CHANGES[name]))
+    assert not most.problems()

@@ -172,8 +172,11 @@ def test_corrupted_images_depend_on_seed_and_batch_alone() -> None:
 def test_nothing_moves_where_masks_belong_to_the_images(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def filled(number: int) -> corruptions.Corrupt:
+        return lambda pixels, _strength, _random: np.full_like(pixels, number)
+
     numbered = {
-        key: replace(kind, corrupt=lambda p, _s, _r, n=n: np.full_like(p, n))
+        key: replace(kind, corrupt=filled(n))
         for n, (key, kind) in enumerate(corruptions.CORRUPTIONS.items(), 1)
     }
     monkeypatch.setattr(corruptions, "CORRUPTIONS", numbered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,9 +96,13 @@ def test_a_data_set_that_is_too_large_for_the_features_is_said(
     monkeypatch.setattr(devices, "total_memory", lambda device: 8_000_000_000)
     queue.submit(TrainConfig("/data", model="efficientnet_lite0_lite2"), RunStore())
     store = RunStore()
+
+    def has(images: int) -> Callable[[run_index.Entry], int]:
+        return lambda entry: images
+
     for images, fits in ((1_000, True), (100_000, False)):
         entries = run_index.entries(store)
-        (line,) = queue_plan(store, entries, lambda entry, n=images: n)
+        (line,) = queue_plan(store, entries, has(images))
         assert line.fits is fits
 
 
