@@ -112,5 +112,7 @@ def _say_report(report: ExportReport, target: Path, several: bool) -> None:
             **values,
         )
     )
+    if report.rounded == "weights":
+        say(_("Only the weights of large layers have 8 bits."))
     if not report.faithful:
         say(_("Rounding to 8 bits changes this model's predicted class too often."))

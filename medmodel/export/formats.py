@@ -9,7 +9,7 @@ from medmodel.language import N_
 OPSET = 17
 """Version of ONNX's operators: understood by ONNX Runtime 1.12 (2022) and later."""
 TOLERANCE = 1e-4
-"""By which a probability may differ from the model's own; int8 rounds its weights."""
+"""By which a probability may differ from the model's own; 8 bits round."""
 INT8_AGREEMENT = 0.98
 """Share of images of which an int8 model must predict the same class."""
 
@@ -24,7 +24,7 @@ class ExportFormat:
         file: Name of the model's file or folder.
         use: What it is for, as a sentence.
         needs: What a program needs that runs it: packages as pip installs them.
-        quantised: Whether weights and activations are rounded to 8 bits.
+        quantised: Whether weights, and values between layers, are rounded to 8 bits.
     """
 
     key: str
@@ -56,7 +56,7 @@ FORMATS = {
             "litert_int8",
             N_("LiteRT, 8 bits"),
             "model_int8.tflite",
-            N_("A quarter of the size; how far answers differ is measured."),
+            N_("Smaller where layers are large; how far answers differ is measured."),
             "ai-edge-litert numpy pillow",
             quantised=True,
         ),

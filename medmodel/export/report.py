@@ -30,6 +30,8 @@ class ExportReport:
         versions: Name of a package -> its version, of those that wrote and ran it.
         temperature: With which the run's scores are calibrated; 0 for none.
         thresholds: Whether thresholds were chosen, which stand in the metadata.
+        rounded: What has 8 bits: `"all"`, weights and values between layers;
+            `"weights"`, those of large layers; "" for nothing.
     """
 
     format: str
@@ -45,6 +47,7 @@ class ExportReport:
     versions: dict[str, str]
     temperature: float = 0.0
     thresholds: bool = False
+    rounded: str = ""
 
     @property
     def faithful(self) -> bool:

@@ -6,12 +6,14 @@ that will run it, and compared with the model that it was made from.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,9 +31,10 @@ from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.evaluation.temperature_scaling import apply_temperature
 from medmodel.export import metadata
 from medmodel.export.archive import drawn_sample, write_archive
-from medmodel.export.formats import FORMATS, OPSET, TOLERANCE
+from medmodel.export.formats import FORMATS, INT8_AGREEMENT, OPSET, TOLERANCE
 from medmodel.export.report import ExportReport, export_folder
 from medmodel.export.task import export_task
+from medmodel.inference import litert
 from medmodel.inference.export_check import Answers, ask
 from medmodel.language import _, speaking
 from medmodel.runs.run import Run
@@ -49,7 +52,8 @@ FEWEST_IMAGES = 32
 MOST_ANSWERS = 8_000_000
 """Probabilities of a segmentation's pixels that are compared: 32 MB of each model."""
 CALIBRATION_IMAGES = 100
-"""Training images from which 8-bit ranges are taken."""
+"""Training images from which 8-bit ranges are taken, and validation images that say
+whether the class stays."""
 CHECK_SECONDS = 600
 _PACKAGES = {
     "onnx": ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime"),
@@ -72,7 +76,6 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
         RunError: The run has no model.
         PredictionError: The model cannot be converted, or the converted one answers
             otherwise.
-        DataError: 8 bits need training images, and these cannot be read.
         OSError: The disk is full or fails.
     """
     from medmodel.inference import prediction
@@ -97,11 +100,11 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     model = place / FORMATS[key].file
-    _CONVERTERS[key](loaded.answering, model, facts, run, job)
+    rounded = _CONVERTERS[key](loaded.answering, model, facts, run, job) or ""
     job.progress("comparing", 0, len(images))
     answers = _ask_in_own_process(key, model, asked)
     original = ask("keras", run.model_path, asked, model=loaded.answering)
-    report = _compared(run, key, answers, original, drawn)
+    report = replace(_compared(run, key, answers, original, drawn), rounded=rounded)
     write_json(place / "report.json", report)
     job.progress("packing", 0, 0)
     write_archive(run, report, sample, _said_of_sample(facts, answers))
@@ -333,62 +336,44 @@ def _converted(model: keras.Model) -> onnx.ModelProto:
 def _litert(
     model: keras.Model, path: Path, facts: dict[str, Any], run: Run, job: Job
 ) -> None:
-    _write_litert(model, path, facts, None)
+    with _as_saved_model(model, path, facts) as saved:
+        path.write_bytes(litert.with_metadata(litert.converted(saved), facts))
 
 
 def _litert_int8(
     model: keras.Model, path: Path, facts: dict[str, Any], run: Run, job: Job
-) -> None:
+) -> str:
+    """8 bits throughout where validation images keep their class, else in weights."""
     images = _images(run, "train", CALIBRATION_IMAGES, job)
-    if not len(images):
-        raise DataError(
-            _(
-                "8 bits need training images, from which the ranges of values are "
-                "taken: the images of this run cannot be read any more."
-            )
-        )
+    with _as_saved_model(model, path, facts) as saved:
+        rounded = "all"
+        if len(images):
+            path.write_bytes(litert.converted(saved, images))
+            asked = _images(run, "val", CALIBRATION_IMAGES, job)
+            asked = asked if len(asked) else images
+            expected = ask("keras", run.model_path, asked, model=model)
+            answers = ask("litert_int8", path, asked)
+            same = _classes(run, facts, answers) == _classes(run, facts, expected)
+        # Half as many changes as are allowed: test images are others.
+        if not len(images) or same.mean() < (1 + INT8_AGREEMENT) / 2:
+            rounded = "weights"
+            path.write_bytes(litert.rounded_weights(litert.converted(saved)))
+    path.write_bytes(litert.with_metadata(path.read_bytes(), facts))
+    return rounded
 
-    def representative() -> Iterator[list[NDArray[np.uint8]]]:
-        for image in images:
-            yield [image[None]]
 
-    _write_litert(model, path, facts, representative)
-
-
-def _write_litert(
-    model: keras.Model,
-    path: Path,
-    facts: dict[str, Any],
-    representative: Callable[[], Iterator[list[NDArray[np.uint8]]]] | None,
-) -> None:
-    import tensorflow as tf
-
+@contextlib.contextmanager
+def _as_saved_model(
+    model: keras.Model, path: Path, facts: dict[str, Any]
+) -> Iterator[Path]:
+    """A SavedModel beside `path` for a while: its variables become constants."""
     saved = path.with_name("saved_model")
-    # Its variables are constants then, which the ranges are taken of.
     _CONVERTERS["saved_model"](model, saved, facts, None, None)
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
-    if representative:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = representative
-    path.write_bytes(_with_metadata(converter.convert(), facts))
+    yield saved
     shutil.rmtree(saved)
 
 
-def _with_metadata(model: bytes, facts: dict[str, Any]) -> bytes:
-    """A LiteRT model with one more entry in its table of metadata."""
-    from tensorflow.lite.python import schema_py_generated as schema
-    from tensorflow.lite.tools import flatbuffer_utils
-
-    content = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
-    buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = list(json.dumps(facts).encode())
-    entry.name, entry.buffer = "medmodel", len(content.buffers)
-    content.buffers.append(buffer)
-    content.metadata = [*(content.metadata or []), entry]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(content))
-
-
-_CONVERTERS: dict[str, Callable[..., None]] = {
+_CONVERTERS: dict[str, Callable[..., str | None]] = {
     "onnx": _onnx,
     "litert": _litert,
     "litert_int8": _litert_int8,

@@ -37,11 +37,12 @@ def test_the_file_and_its_comparison(
 
 
 def test_text_and_another_place(run: Run, invoke: Invoke, tmp_path: Path) -> None:
-    write_export(run, "litert_int8", same_class=0.9)
+    write_export(run, "litert_int8", same_class=0.9, rounded="weights")
     options = ["--format", "litert_int8", "--output", "small.zip"]
     said = " ".join(invoke("export", run.id, *options).stdout.split())
     assert "small.zip: 13.5 MB. On 60 test images and 0 of noise" in said
     assert "the same class in 90.0%" in said and "too often" in said
+    assert "Only the weights of large layers have 8 bits" in said
     assert (tmp_path / "small.zip").is_file()
 
 

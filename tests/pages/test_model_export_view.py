@@ -85,6 +85,18 @@ def test_eight_bits_that_change_answers_are_warned_of(run: Run) -> None:
     assert "too often" in warning.value
 
 
+@pytest.mark.parametrize(
+    ("rounded", "sentence"),
+    [
+        ("all", "Weights and values between layers have 8 bits."),
+        ("weights", "Only the weights of large layers have 8 bits:"),
+    ],
+)
+def test_what_has_eight_bits_is_said(run: Run, rounded: str, sentence: str) -> None:
+    write_export(run, "litert_int8", rounded=rounded)
+    assert sentence in said(opened(run))
+
+
 def test_busy_and_failed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     states = {key: TaskState() for key in FORMATS}
     states["onnx"] = TaskState("converting", running=True)

@@ -202,4 +202,17 @@ def _summary(report: ExportReport, config: TrainConfig) -> str:
         original=1e3 * report.original_latency,
         memory=report.memory / 1e6,
     )
-    return f"{compared} {costs}"
+    return " ".join(filter(None, (compared, _rounding(report), costs)))
+
+
+def _rounding(report: ExportReport) -> str:
+    """What has 8 bits, as a sentence; "" where nothing has."""
+    sentences = {
+        "all": _("Weights and values between layers have 8 bits."),
+        "weights": _(
+            "Only the weights of large layers have 8 bits: with 8 bits throughout, "
+            "answers to validation images changed too often, or no training image "
+            "could be read."
+        ),
+    }
+    return sentences.get(report.rounded, "")
