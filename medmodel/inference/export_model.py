@@ -34,9 +34,9 @@ from medmodel.export.archive import drawn_sample, write_archive
 from medmodel.export.formats import FORMATS, INT8_AGREEMENT, OPSET, TOLERANCE
 from medmodel.export.report import ExportReport, export_folder
 from medmodel.export.task import export_task
-from medmodel.inference import litert
 from medmodel.inference.export_check import Answers, ask
 from medmodel.language import _, speaking
+from medmodel.networks import litert
 from medmodel.runs.run import Run
 from medmodel.runs.tables.split import read_split
 
