@@ -83,6 +83,8 @@ page = st.navigation(
 )
 if page.url_path:
     st.set_page_config(f"{page.title} · MedModel")
+# First of all: what stands below a page is gone while a longer one is drawn again.
+not_for_clinical_use()
 if presenting:
     enter_presenter_mode(page, presenter)
 else:
@@ -93,4 +95,3 @@ with errors_shown():
 offer_languages(page.url_path, below_menu=not presenting)
 mend_history()
 follow_theme()
-not_for_clinical_use()

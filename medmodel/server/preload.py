@@ -46,6 +46,9 @@ HOLD_STILL = b"""<style>
 #root [data-testid="stMetricLabel"] {
   visibility: inherit;
 }
+.st-key-disclaimer {
+  position: absolute !important;
+}
 </style>
 """
 """Shows nothing until the page has a heading, for eight seconds at most, and then until
@@ -56,7 +59,8 @@ moves it aside when the menu comes, a layout shift of a fifth of the window; a w
 chart or a table that takes the place of its placeholder moves all below it. In the
 quarter of a second after the last one all find their places unseen. The endless
 transition keeps what was shown once: a change of page leaves none for a moment. The
-last rule is for texts that Streamlit makes visible whatever they lie in.
+last rule but one is for texts that Streamlit makes visible whatever they lie in. The
+last takes no room above the title for the line that is drawn before every page.
 """
 _IMPORT = re.compile(r"""(?:from|import)\s*["'`]\./([\w.-]+\.js)["'`]""")
 _ENDS_HEAD = b"</head>"

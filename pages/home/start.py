@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from medmodel.core.environment import workspace_root
+from medmodel.data.synthetic import SAMPLE_NAME
 from medmodel.language import _
 from medmodel.runs import run_index
 from pages._shared.common import widgets
@@ -72,11 +74,19 @@ st.caption(
         "and phones in the room may follow."
     )
 )
-if not found:
+if not found and (workspace_root() / "datasets" / SAMPLE_NAME).is_dir():
     st.caption(
         _(
             "New here? A synthetic sample data set of CT-like images is "
             "included: press **Train a model**, then **Train**."
+        )
+    )
+elif not found:  # it is being drawn, or was deleted: Train offers other data first
+    st.caption(
+        _(
+            "New here? Press **Choose a data set**, then **{sample}**: synthetic "
+            "CT-like images to try things out.",
+            sample=SAMPLE_NAME,
         )
     )
 else:

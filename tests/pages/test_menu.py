@@ -29,3 +29,5 @@ def test_every_page_opens_on_an_empty_workspace(path: str) -> None:
     assert len(app.title) == 1
     shown = [part.proto.component_name for part in app.get("bidi_component")]
     assert "disclaimer-en" in shown
+    # What comes after a page is not in sight while that page is drawn again.
+    assert app.main.children[0].proto.component_name == "disclaimer-en"

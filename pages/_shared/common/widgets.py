@@ -76,7 +76,7 @@ def not_for_clinical_use() -> None:
     )
     # A component has one text for all sessions: one for each language.
     name = f"disclaimer-{present_language()}"
-    st.components.v2.component(name, html=text, css=css)(height=1)
+    st.components.v2.component(name, html=text, css=css)(height=1, key="disclaimer")
 
 
 def at_least_high(height: int) -> DeltaGenerator:
