@@ -53,6 +53,8 @@ LARGEST_SIDE = 4096
 """Height and width of a model's input at most, in pixels."""
 UNFINISHED_SECONDS = 3600.0
 """After which nobody is making a hidden run's folder any more."""
+STATUS_LOST = N_("Its status is lost.")
+"""Message of a run of which only the model tells what became of it."""
 RUNS, BATCHES, RATE_TESTS = "runs", "batches", "rate_tests"
 """Folders of the workspace with what the queue works on."""
 RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
@@ -137,7 +139,7 @@ class Run:
             return Status(
                 state,
                 "finished",
-                N_("Its status is lost."),
+                STATUS_LOST,
                 created=_submitted(self.id),
             )
         if status.state is RunStatus.RUNNING and not self.alive:

@@ -34,7 +34,7 @@ from medmodel.runs.copies import copies_among
 from medmodel.runs.notes import FILE as NOTES
 from medmodel.runs.notes import Notes, notes_of
 from medmodel.runs.queue import queue_order
-from medmodel.runs.run import BATCHES, Run, RunStore
+from medmodel.runs.run import BATCHES, STATUS_LOST, Run, RunStore
 from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.tables.cells import read_cells, read_header
 from medmodel.runs.tables.predictions import PREDICTED, answer_columns, scored_classes
@@ -310,7 +310,8 @@ def _keep(store: RunStore, entries: Iterable[Entry]) -> None:
 
 def _read(run: Run) -> Entry:
     status, config = run.status, run.config
-    problems = [] if config.dataset and status.created else run.lost_files()
+    whole = config.dataset and status.message != STATUS_LOST
+    problems = [] if whole else run.lost_files()
     test_of, problem = value_or_problem(lambda: run.tested_model)
     if problem:
         problems.append(problem)
