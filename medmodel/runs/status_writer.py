@@ -37,10 +37,13 @@ HEARTBEAT_SECONDS = 1.0
 USAGE_SECONDS = 2.0
 # Space that is set aside, so that a run on a full disk can still say so.
 RESERVE_BYTES = 64 * 1024
-_WRITTEN = (
+WRITTEN = (
     *("status.json", "split.csv", "checksums.json", "environment.json", "steps.csv"),
     *("history.csv", "best.json", "best.keras", "model.json", "copies.csv"),
-    *("predictions.csv", "reference.npz", "worker.json", "usual.npz"),
+    *("predictions.csv", "segmentation.csv", "findings.csv", "refit_validation.csv"),
+    *("watched.json", "watched.csv", "instant.json", "review_scores.csv"),
+    *("reference.npz", "usual.npz", "worker.json", "rates.json"),
+    *("encoder.json", "encoder_licence.txt", "mlflow.json"),
 )
 """What the process writes that trains a run, and no other."""
 
@@ -132,7 +135,7 @@ class StatusWriter:
         self._file_lock = threading.Lock()
         self._closing = threading.Event()
         self._reserve = run.folder / ".reserve"
-        remove_temporaries(run.folder, _WRITTEN)
+        remove_temporaries(run.folder, WRITTEN)
         self._set_space_aside()
         self._threads = [
             threading.Thread(target=self._write_loop, name="reporter", daemon=True),

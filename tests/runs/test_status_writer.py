@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.environment import REPOSITORY
 from medmodel.core.storage import Lock, read_json
 from medmodel.runs import status_writer
 from medmodel.runs import status_writer as reporter_module
 from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.status_writer import WRITTEN, StatusWriter
 from medmodel.runs.tables.curves import EPOCH_COLUMNS
 from medmodel.runs.time_left import Part, TimeLeft
 
@@ -208,7 +210,7 @@ def test_a_job_reports_and_asks(run: Run, reporter: StatusWriter) -> None:
 
 
 def test_what_a_killed_worker_left_is_removed(run: Run) -> None:
-    for name in (".new-best.keras", ".status.json.0123456789abcdef"):
+    for name in (".new-best.keras", *(f".{n}.0123456789abcdef" for n in WRITTEN)):
         (run.folder / name).touch()
     notes = run.folder / ".notes.json.0123456789abcdef"
     notes.touch()  # somebody writes it just now
@@ -216,6 +218,29 @@ def test_what_a_killed_worker_left_is_removed(run: Run) -> None:
         pass
     hidden = list(run.folder.glob(".*"))
     assert hidden == [notes]
+
+
+def test_of_each_file_of_a_run_it_is_known_whether_its_worker_writes_it() -> None:
+    text = (REPOSITORY / "docs" / "workspace.md").read_text(encoding="utf-8")
+    block = text.partition("\nruns/<id>/\n")[2].partition("```")[0]
+    entries = [
+        re.split(" {3,}", line.strip())[0].split()
+        for line in block.splitlines()
+        if line[2:3].strip()
+    ]
+    documented = {
+        name for names in entries for name in names if "." in name and "/" not in name
+    }
+    documented.add("encoder_licence.txt")  # in the line below that of encoder.json
+    by_others = {
+        *("config.json", "copies.json", "corruptions.json", "corruptions.npz"),
+        *("corruptions.lock", "corruptions.txt", "thresholds.json"),
+        *("calibration.json", "doubtful.json", "positive_class.json", "notes.json"),
+        *("imported.json", "ensemble.json", "external.json", "elsewhere.json"),
+        *("refit.json", "log.txt", "cluster.json", ".lock", ".txt"),  # of an export
+    }
+    # Of a learning-rate test alone, whose folder is told of with the data set's.
+    assert documented | {"rates.json"} == {*WRITTEN} | by_others
 
 
 def test_time_left_and_share_are_those_of_the_plan(run: Run) -> None:
