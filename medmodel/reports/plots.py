@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.language import N_, _
+from medmodel.language import N_, _, join_sentences
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -220,7 +220,7 @@ def heatmap_caption(heatmap: NDArray[np.floating], name: str) -> str:
         more = _("Here no place spoke for {name}: the map is empty.", name=name)
     else:
         more = _("Yellow: most; violet: little.")
-    return f"{_(HEATMAP_CAPTION)} {more}"
+    return join_sentences([_(HEATMAP_CAPTION), more])
 
 
 def overlay(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 from medmodel.benchmark.bomb_files import png
 from medmodel.core.errors import DataError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.imaging.images import decode, pixel_digest, png_bytes, prepare_image
 from medmodel.imaging.untrusted import LONGEST_SIDE
 from pages._shared.prediction import cases
+from pages._shared.prediction.file_facts import FileFacts
 from tests.dicom_files import dicom_file, ramp
 from tests.volumes import draw_series, draw_stacks, draw_volumes
 
@@ -57,6 +60,13 @@ def test_a_slice_of_a_data_set(folder: Path) -> None:
         cases.dataset_case(folder, "dark/9.nii#coronal=5", "dark", first)
     with pytest.raises(DataError, match="has no coronal slice 21 of 20"):
         cases.dataset_case(folder, "dark/0.nii#coronal=21", "dark", first)
+
+
+def test_a_case_equals_its_copy_once_it_is_prepared() -> None:
+    file, facts = FileFacts(8, 8, "PNG"), ImageTraits(8, 0.0)
+    prepared = {Preprocessing(32): np.zeros((32, 32, 3), np.uint8)}
+    case = cases.Case("1", "a.png", b"", "", file, "", facts, prepared=prepared)
+    assert copy.deepcopy(case) == case
 
 
 @pytest.mark.parametrize(("asked", "shown"), [(0, -1), (2, 2), (9, 3)])

@@ -139,7 +139,13 @@ def test_diagnose_names_findings_above_their_thresholds(run: Run) -> None:
     )
     assert "do not sum to" in said(app)
     assert "With 95 % coverage: " in said(app) and "Too few" not in said(app)
-    assert "their findings are known" in app.selectbox(key="findings-case").help
+    images = app.selectbox(key="findings-case")
+    assert "their findings are known" in images.help
+    images.set_value(images.options[-1]).run()
+    app.slider[0].set_value(30).run()
+    assert not app.exception and not app.error
+    kept = app.selectbox(key="findings-case")
+    assert Path(kept.value).name == kept.options[-1]
 
 
 def test_thresholds_of_validation_images_hold_without_any_test_image(run: Run) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from medmodel.imaging.images import png_bytes
+from medmodel.language import speaking
 from medmodel.reports import plots
 
 
@@ -154,6 +155,8 @@ def test_a_map_says_how_to_read_it_and_when_it_is_empty() -> None:
     empty = plots.heatmap_caption(np.zeros((2, 2)), "cat")
     assert empty.startswith(plots.HEATMAP_CAPTION)
     assert "no place spoke for cat" in empty
+    with speaking("zh_Hans"):
+        assert "。 " not in plots.heatmap_caption(np.ones((2, 2)), "cat")
 
 
 def luminance(colour: str) -> float:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from medmodel.core.environment import REPOSITORY
 from medmodel.data import importing
-from medmodel.language import N_, _, translate
+from medmodel.language import N_, _, join_sentences, translate
 from medmodel.server import uploads
 from medmodel.server.uploads import Upload
 from pages._shared.common.words import plain
@@ -77,7 +77,7 @@ def _texts(kind: Kind) -> dict[str, str]:
     return {
         "label": _(label),
         "pick": _("Choose"),
-        "help": f"{_(what)} {room}",
+        "help": join_sentences([_(what), room]),
         "progress": _("Upload"),
         "broken_off": _(
             "The upload broke off: is the server there, and its disk not full?"

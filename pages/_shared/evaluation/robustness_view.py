@@ -17,7 +17,7 @@ from medmodel.evaluation.robustness.corruption_test import (
 )
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.imaging.images import png_bytes
-from medmodel.language import _, ngettext, translate
+from medmodel.language import _, join_sentences, ngettext, translate
 from medmodel.reports import corruption_figures
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache, widgets
@@ -113,7 +113,8 @@ def _show_progress(state: TaskState) -> None:
     }
     share = state.done / state.total if state.total else 0.0
     sentence = sentences.get(state.phase, _("Starting."))
-    st.progress(share, f"{sentence} {_('You may leave this page; it continues.')}")
+    leave = _("You may leave this page; it continues.")
+    st.progress(share, join_sentences([sentence, leave]))
 
 
 def _show_test(run: Run, test: CorruptionTest) -> None:

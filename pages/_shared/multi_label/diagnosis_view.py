@@ -61,13 +61,16 @@ def pick_case(cases: Sequence[Case], note: str) -> Case:
     """
     if len(cases) == 1:
         return cases[0]
-    return st.selectbox(
+    by_key = {case.key: case for case in cases}
+    # Keys, not cases: of these Streamlit would compare the pixels.
+    key = st.selectbox(
         _("Image"),
-        cases,
-        format_func=lambda case: case.name,
+        list(by_key),
+        format_func=lambda key: by_key[key].name,
         key="findings-case",
         help=note or None,
     )
+    return by_key[key]
 
 
 def show_findings_of(run: Run, case: Case) -> None:

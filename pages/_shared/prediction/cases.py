@@ -77,7 +77,8 @@ class Case:
     seen: str = ""
     scan: bool = False
     windowed: bool = False
-    prepared: dict[Preprocessing, Pixels] = field(default_factory=dict)
+    # Arrays have no single answer to ==.
+    prepared: dict[Preprocessing, Pixels] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
