@@ -19,6 +19,7 @@ from medmodel.cli.output import (
 from medmodel.cli.parameters import folder_argument
 from medmodel.core.background import TaskState
 from medmodel.core.errors import DataError
+from medmodel.data.layouts.left_out import is_left_out
 from medmodel.language import _, join_sentences, ngettext, translate
 from medmodel.quality import indexing, issues, report_store
 from medmodel.quality.checks import DatasetReport, Level
@@ -109,7 +110,7 @@ def _values(
         },
         "multi_label": report.multi_label,
         "unreadable": len(report.unreadable),
-        "ignored": len(report.ignored),
+        "ignored": sum(is_left_out(reason) for _path, reason in report.ignored),
         "unreadable_files": _pairs(report.unreadable) if with_files else None,
         "ignored_files": _pairs(report.ignored) if with_files else None,
         "warnings": report.sample_size_warnings,
@@ -234,15 +235,16 @@ def _say_left_out(report: DatasetReport, with_files: bool) -> None:
                 len(report.unreadable),
             )
         )
-    if report.ignored:
+    if ignored := sum(is_left_out(reason) for _path, reason in report.ignored):
         counts.append(
             ngettext(
                 "{count:,} file is left out.",
                 "{count:,} files are left out.",
-                len(report.ignored),
+                ignored,
             )
         )
-    say(" ".join(counts))
+    if counts:
+        say(" ".join(counts))
     if not with_files:
         say(_("Their names and the reasons: --files"))
         return

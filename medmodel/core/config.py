@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from medmodel.core.control_characters import one_line
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Colour, Fit, Preprocessing, window_values
 from medmodel.core.settings.augmentation import LARGEST_CHANGES, Augmentation
@@ -149,10 +150,10 @@ class TrainConfig:
     @property
     def title(self) -> str:
         """The name, or recipe and data set where there is none; and the fold."""
-        title = self.said_name or _(
+        title = one_line(self.said_name) or _(
             "{recipe} on {dataset}",
             recipe=self.recipe_title,
-            dataset=Path(self.dataset).name,
+            dataset=one_line(Path(self.dataset).name),
         )
         if self.folds == 1:
             return title

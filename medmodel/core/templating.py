@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from medmodel import __version__
+from medmodel.core.control_characters import html_text
 from medmodel.language import _, format_utc, present_language, translate
 
 if TYPE_CHECKING:
@@ -41,7 +42,13 @@ def _environment() -> Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_text_of_html,
     )
     environment.globals["_"] = _
     environment.globals["translate"] = translate
     return environment
+
+
+def _text_of_html(value: Any) -> Any:
+    """A value without characters that no document may hold; what is markup stays so."""
+    return html_text(value) if isinstance(value, str) else value

@@ -29,11 +29,12 @@ def is_text_name(name: str) -> bool:
     """Whether a file's name can be shown, kept in a table and written again.
 
     Spaces and joiners of all scripts can. Control characters, half characters and the
-    marks that turn the direction of what follows cannot.
+    marks that turn the direction of what follows cannot, nor can nothing but blanks.
     """
     categories = {unicodedata.category(c) for c in name}
     turning = any("\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069" for c in name)
-    return not (turning or categories & {"Cc", "Cs", "Zl", "Zp"})
+    visible = categories - {"Zs", "Cf"}
+    return bool(visible) and not (turning or categories & {"Cc", "Cs", "Zl", "Zp"})
 
 
 def safe_folder(text: str) -> Path:

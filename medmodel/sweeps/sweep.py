@@ -17,6 +17,7 @@ from typing import Any
 
 from medmodel.core import audit
 from medmodel.core.background import BackgroundTask, TaskState
+from medmodel.core.control_characters import one_line
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import FileError, RunError
 from medmodel.core.storage import read_as, write_json
@@ -108,8 +109,8 @@ class Sweep:
     def title(self) -> str:
         """Its name, or what varies on which data set."""
         config = self.config
-        if config.name:
-            return config.name
+        if name := one_line(config.name):
+            return name
         place = Path(config.base.dataset).name
         if config.minutes:
             return ngettext(

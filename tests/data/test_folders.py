@@ -91,3 +91,9 @@ def test_recent_datasets_come_from_runs_and_still_exist(data: Path) -> None:
         if run.config.dataset.endswith("two"):
             (run.folder / "config.json").write_text("{")
     assert folders.recent_datasets(store) == [data / "another"]
+
+
+@pytest.mark.parametrize("name", [" ", "\u200b", "\u3000\u200d", "\xad", ""])
+def test_a_name_of_blanks_is_none(name: str) -> None:
+    assert not folders.is_text_name(name)
+    assert folders.is_text_name(f"{name}a")

@@ -189,7 +189,7 @@ def _find_directory(file: BinaryIO) -> tuple[int, int, int, int, bool]:
     tail_size = min(length, _END_SIZE + _LONGEST_COMMENT)
     file.seek(length - tail_size)
     tail = file.read(tail_size)
-    at = tail.rfind(_END, 0, max(len(tail) - _END_SIZE + 4, 0))
+    at = _find_end(tail)
     if at < 0:
         raise BadZipFile(_("it is no ZIP file, or its end is missing"))
     record = length - tail_size + at
@@ -205,6 +205,21 @@ def _find_directory(file: BinaryIO) -> tuple[int, int, int, int, bool]:
     if start < 0 or start < offset:
         raise BadZipFile(_("its directory is damaged"))
     return count, size, start, start - offset, zip64 is not None
+
+
+def _find_end(tail: bytes) -> int:
+    """Where the end record begins in the end of a file; -1 if there is none.
+
+    The mark may stand in the archive's comment, too: the record whose comment ends with
+    the file goes before the last one, which something may follow.
+    """
+    last = at = tail.rfind(_END, 0, max(len(tail) - _END_SIZE + 4, 0))
+    while at >= 0:
+        (comment,) = struct.unpack("<H", tail[at + 20 : at + _END_SIZE])
+        if at + _END_SIZE + comment == len(tail):
+            return at
+        at = tail.rfind(_END, 0, at)
+    return last
 
 
 def _read_end64(file: BinaryIO, end: int) -> tuple[int, int, int, int, int, int] | None:

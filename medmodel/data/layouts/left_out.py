@@ -9,6 +9,7 @@ from medmodel.data.layouts.listing import NOT_AN_IMAGE
 from medmodel.language import _, join_sentences, ngettext, translate
 
 _COUNTS_AS = "counts as class "
+_TWICE = "named twice in "
 _ORDINARY = {"hidden", NOT_AN_IMAGE}
 """Reasons that need no attention."""
 
@@ -29,6 +30,11 @@ def left_out(ignored: Iterable[tuple[str, str]]) -> str:
         else:
             first.setdefault(reason, path)
             counts[reason] += 1
+    noted = [
+        _left_out_part(counts.pop(reason), first[reason], translate(reason))
+        for reason in list(counts)
+        if not is_left_out(reason)
+    ][:3]
     ordinary = sum(counts.pop(reason, 0) for reason in _ORDINARY)
     parts = [
         _left_out_part(n, first[reason], translate(reason))
@@ -52,7 +58,14 @@ def left_out(ignored: Iterable[tuple[str, str]]) -> str:
             )
         )
     sentences = [_("Left out: {parts}.", parts=_("; ").join(parts))] if parts else []
+    if noted:
+        sentences.append(_("Note: {parts}.", parts=_("; ").join(noted)))
     return join_sentences(sentences + merged[:3])
+
+
+def is_left_out(reason: str) -> bool:
+    """Whether it is why something is left out; else it is a remark on what is used."""
+    return not reason.startswith((_COUNTS_AS, _TWICE))
 
 
 def _left_out_part(count: int, first: str, reason: str) -> str:

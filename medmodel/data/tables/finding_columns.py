@@ -25,6 +25,8 @@ SIGNS = (SEPARATOR, ";", ",", "+", "/", "&")
 """What may stand between findings in one cell; the first is recognised."""
 FEWEST, LEAST_SHARE = 2, 0.05
 """Rows with several marks, and their share, from which on they are no slips."""
+_MOST_WAYS = 10_000
+"""Of choosing columns of which each row marks one; tables have few that come close."""
 YES = TRUE | {"x", "✓", "✔", "+", "positive", "pos", "present", "是", "有", "阳性"}
 NO = FALSE | {"negative", "neg", "absent", "否", "无", "阴性"}
 _UNKNOWN = {"-1", "-1.0", "u", "uncertain", "unknown"}
@@ -60,6 +62,11 @@ def with_findings(folder: Path, table: Table, rows: Sequence[Sequence[str]]) -> 
             raise AmbiguousLayoutError(question, place)
         several = sum(_marked(table, row) > 1 for row in rows)
         if several >= max(FEWEST, LEAST_SHARE * len(rows)):
+            if classes := _one_of_each(table, rows):
+                raise AmbiguousLayoutError(
+                    _question_of_columns(table, classes),
+                    table.path.relative_to(folder).as_posix(),
+                )
             return of_columns(table, table.classes, rows)
         return table
     if "label" not in table.columns:
@@ -93,6 +100,60 @@ def _unknown_beside(table: Table, rows: Sequence[Sequence[str]]) -> str:
         if at not in used and values & _UNKNOWN and is_finding_column(values):
             return name
     return ""
+
+
+def _one_of_each(table: Table, rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns of which each row marks one, where others stand beside them; else none.
+
+    They are classes, and what is beside them says something else, as a column of the
+    sex does. A hundredth of the rows may be slips.
+    """
+    columns = sorted(_marks(table, rows).items(), key=lambda item: -item[1].bit_count())
+    slips = len(rows) // 100
+    counts = [mask.bit_count() for _name, mask in columns]
+    # Taken first, left out later: (position, rows marked, slips, names).
+    ways: list[tuple[int, int, int, list[str]]] = [(0, 0, 0, [])]
+    for _step in range(_MOST_WAYS):
+        if not ways:
+            break
+        at, marked, twice, names = ways.pop()
+        if marked.bit_count() + sum(counts[at:]) < len(rows) - slips:
+            continue
+        if at == len(columns):
+            if 2 <= len(names) < len(columns):
+                return names
+            continue
+        name, mask = columns[at]
+        ways.append((at + 1, marked, twice, names))
+        twice += (marked & mask).bit_count()
+        if twice <= slips:
+            ways.append((at + 1, marked | mask, twice, [*names, name]))
+    return []
+
+
+def _marks(table: Table, rows: Sequence[Sequence[str]]) -> dict[str, int]:
+    """Each column of yes and no, and the rows that it marks as bits of a number."""
+    return {
+        name: int(
+            "".join("01"[at < len(row) and row[at].casefold() in TRUE] for row in rows)
+            or "0",
+            2,
+        )
+        for name, at in table.classes.items()
+    }
+
+
+def _question_of_columns(table: Table, classes: Sequence[str]) -> str:
+    beside = next(name for name in table.classes if name not in classes)
+    return _(
+        "{name} has columns of yes and no of which each line marks one, such as "
+        "{first!r} and {second!r}, and {column!r} beside them: are all of them "
+        "findings?",
+        name=table.name,
+        first=classes[0],
+        second=classes[1],
+        column=beside,
+    )
 
 
 def suggested_sign(labels: Mapping[str, int]) -> str:

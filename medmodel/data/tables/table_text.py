@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from medmodel.core.control_characters import CONTROLS
 from medmodel.core.errors import DataError, os_reason
 from medmodel.core.regular_files import open_data_file
 from medmodel.data.tables import encodings
@@ -29,19 +30,6 @@ HEAD = 1 << 16
 SEPARATORS = ",;\t|"
 BLANKS = " "
 """Any number of blanks and tabs: a separator in texts without any other."""
-_UNSEEN = dict.fromkeys(
-    [
-        *range(0x202A, 0x202F),
-        *range(0x2066, 0x206A),
-        *(
-            code
-            for code in [*range(0x20), *range(0x7F, 0xA0)]
-            if not chr(code).isspace()
-        ),
-    ]
-)
-"""Characters that turn the direction of all text behind them, or control a terminal: a
-class of such a name would turn or hide the sentences in which it stands."""
 MOST_TITLES = 10
 """Rows within which the header stands."""
 
@@ -141,7 +129,7 @@ def rows(text: str, separator: str) -> Iterator[list[str]]:
     for row in lines:
         if any(map(str.strip, row)) and not row[0].startswith("sep="):
             yield [
-                unicodedata.normalize("NFC", value.strip()).translate(_UNSEEN)
+                unicodedata.normalize("NFC", value.strip()).translate(CONTROLS)
                 for value in row
             ]
 

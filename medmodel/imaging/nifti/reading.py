@@ -245,9 +245,18 @@ def _voxels(data: bytes, name: str, facts: NiftiHeader, volume: int) -> Volume:
     if slope and math.isfinite(slope):
         intercept = intercept if math.isfinite(intercept) else 0.0
         stored = apply_read_scaling(stored, slope, intercept)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         values = stored.astype(np.float32)
-    values[~np.isfinite(values)] = np.nan
+    finite = np.isfinite(values)
+    if np.isfinite(stored[~finite]).any() or (not values.any() and stored.any()):
+        raise ImageError(
+            _(
+                "{name} cannot be shown: its values are too large or too small for "
+                "numbers of 32 bits. Save them in another unit.",
+                name=name,
+            )
+        )
+    values[~finite] = np.nan
     return values
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from medmodel.data import importing
 from medmodel.data.datasets import rejected_files
-from medmodel.data.layouts.left_out import left_out
+from medmodel.data.layouts.left_out import is_left_out, left_out
 from medmodel.data.multi_label.findings import NO_FINDING, split_findings
 from medmodel.data.segmentation.pairs import LABEL
 from medmodel.language import N_, _, join_sentences, translate
@@ -372,7 +372,10 @@ def show_files(report: DatasetReport) -> None:
             frame = pd.DataFrame(report.sizes, columns=names)
             show_table(frame, hide_index=True)
     _show_left_out(_("Unreadable files, left out"), report.unreadable)
-    _show_left_out(_("Ignored files and folders"), report.ignored)
+    ignored = [row for row in report.ignored if is_left_out(row[1])]
+    remarks = [row for row in report.ignored if not is_left_out(row[1])]
+    _show_left_out(_("Ignored files and folders"), ignored)
+    _show_left_out(_("Remarks on files and classes"), remarks)
 
 
 def show_import(folder: Path) -> None:

@@ -214,3 +214,12 @@ def test_any_damage_is_one_error(data: st.DataObject) -> None:
         unpacked(content)
     except BadZipFile as error:
         assert str(error)
+
+
+@pytest.mark.parametrize("mark", [b"PK\5\6" + bytes(18) + b"end", b"PK\5\6" * 9])
+def test_the_mark_of_the_end_may_stand_in_the_comment(mark: bytes) -> None:
+    buffer = io.BytesIO(packed(CONTENT))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.comment = mark
+    assert unpacked(buffer.getvalue()) == CONTENT
+    assert unpacked(packed(CONTENT) + b"behind it") == CONTENT

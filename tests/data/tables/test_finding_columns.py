@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,46 @@ def test_classes_that_every_row_marks_are_no_question(beside: Path) -> None:
     # As does a column that holds more than yes, no and unknown.
     table(beside, "nodule,mass,turn", *rows[:4], ",,7", ",,-1")
     assert layout.read_layout(beside).findings == ()
+
+
+ONE_OF_TWO = ("1,0,1", "1,0,0", "0,1,1", "0,1,1", "0,1,0", "1,0,1")
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "column"),
+    [
+        ("ill,well,male", ONE_OF_TWO, "male"),
+        ("male,ill,well", [f"{row[4]},{row[:3]}" for row in ONE_OF_TWO], "male"),
+        ("ill,well,male,smoker", [f"{row},1" for row in ONE_OF_TWO], "male"),
+        (
+            "a,b,c,male",
+            ("1,,,1", ",1,,1", ",,1,", "1,,,", ",1,,1", ",,1,1"),
+            "male",
+        ),
+        ("ill,well,male", [row.replace("1", "yes") for row in ONE_OF_TWO], "male"),
+    ],
+)
+def test_a_column_beside_classes_is_asked_about(
+    beside: Path, header: str, rows: Sequence[str], column: str
+) -> None:
+    """As of the sex: read as one more finding, it would be diagnosed."""
+    table(beside, header, *rows)
+    with pytest.raises(AmbiguousLayoutError, match="of which each line marks one") as e:
+        layout.read_layout(beside)
+    assert f"{column!r} beside them" in str(e.value)
+    findings = TableReading("file", findings=("ill", "well"))
+    if "ill" in header:
+        save_choice(beside, LayoutChoice(tables={"labels.csv": findings}))
+        assert set(labels(beside)) == {"ill", "well"}
+
+
+def test_a_slip_among_many_classes_beside_a_column_is_asked_about(
+    beside: Path,
+) -> None:
+    rows = [f"gone{n},{n % 2},{1 - n % 2},{n % 3 // 2}" for n in range(198)]
+    write(beside, "file,a,b,male", *rows, "x_000,1,1,0", "y_000,0,1,1")
+    with pytest.raises(AmbiguousLayoutError, match="'male' beside them"):
+        layout.read_layout(beside)
 
 
 def test_one_slip_makes_no_multi_label(beside: Path) -> None:

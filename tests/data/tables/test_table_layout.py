@@ -55,6 +55,7 @@ def test_a_file_of_two_patients_is_said(
     (beside / "labels.csv").write_text("\n".join(rows))
     words = left_out(layout.read_layout(beside).ignored)
     assert ("named twice in labels.csv" in words) is said
+    assert "x_000.png" not in words.partition("Note: ")[0]
 
 
 def test_a_patient_is_the_same_as_a_whole_number_and_with_a_decimal(

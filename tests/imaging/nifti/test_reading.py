@@ -293,3 +293,16 @@ def test_a_slice_is_one_of_those_that_there_are() -> None:
     for number, count in ((5, 5), (-2, 5), (-1, 0), (0, 0)):
         with pytest.raises(ImageError, match="has no axial slice"):
             reading._slice_at(number, count, "axial", "v.nii")
+
+
+@pytest.mark.parametrize("factor", [1e300, 1e-310])
+def test_values_beyond_32_bits_are_said_to_be_so(factor: float) -> None:
+    data = nifti_file(volume().astype(np.float64) * factor)
+    with pytest.raises(ImageError, match="too large or too small for"):
+        reading.read(data, "x.nii")
+
+
+def test_infinite_values_are_no_values_too_large() -> None:
+    values = volume().astype(np.float64)
+    values[0] = np.inf
+    assert reading.read(nifti_file(values), "x.nii")["frames"] == 16
