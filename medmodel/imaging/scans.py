@@ -94,14 +94,25 @@ def is_dicom(head: bytes) -> bool:
         return True
     if len(head) < 16:
         return False
-    group, element, size = struct.unpack("<HHI", head[:8])
+    return _begins_with_element(head, "<") or _begins_with_element(head, ">")
+
+
+def _begins_with_element(head: bytes, order: str) -> bool:
+    """Whether an element of group 0002 or 0008 and another of the same group follow.
+
+    In big endian every element says its value representation (PS3.5 A.3).
+    """
+    group, element, size = struct.unpack(f"{order}HHI", head[:8])
     if group not in (2, 8) or element > 0x20:
         return False
     if head[4:6].isalpha() and head[4:6] in _VALUE_REPRESENTATIONS:
-        size = struct.unpack("<H", head[6:8])[0]
+        size = struct.unpack(f"{order}H", head[6:8])[0]
+    elif order == ">":
+        return False
     if size % 2 or size > 100:
         return False
-    return head[8 + size : 10 + size] in (b"\x02\x00", b"\x08\x00")
+    next_group = head[8 + size : 10 + size]
+    return next_group in (struct.pack(f"{order}H", 2), struct.pack(f"{order}H", 8))
 
 
 def is_nifti(head: bytes) -> bool:

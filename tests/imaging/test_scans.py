@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import struct
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from medmodel.core import sandbox
@@ -136,6 +138,24 @@ def test_dicom_without_preamble_is_recognised_in_both_encodings() -> None:
     implicit = b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100\x08\0\x16\0" + bytes(20)
     explicit = b"\x08\0\x05\0CS\x0a\0ISO_IR 100\x08\0\x16\0UI" + bytes(20)
     assert scans.is_dicom(implicit) and scans.is_dicom(explicit)
+
+
+def test_dicom_without_preamble_in_big_endian_shows_the_same() -> None:
+    data = dicom_file(ramp("<u2", 0, 150))
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    pixels = np.frombuffer(dataset.PixelData, "<u2").byteswap()
+    dataset.PixelData = pixels.tobytes()
+    dataset["PixelData"].VR = "OW"
+    del dataset.file_meta, dataset.preamble
+    file = io.BytesIO()
+    pydicom.dcmwrite(
+        file, dataset, implicit_vr=False, little_endian=False, force_encoding=True
+    )
+    old = file.getvalue()
+    assert old[:2] == b"\0\x08" and scans.is_dicom(old)
+    assert np.array_equal(images.decode(old, "x").pixels, images.decode(data).pixels)
+    # In big endian every element says what it holds.
+    assert not scans.is_dicom(b"\0\x08\0\x05\0\0\0\x0aISO_IR 100\0\x08" + bytes(20))
 
 
 def test_slider_and_file_give_the_same_picture() -> None:
