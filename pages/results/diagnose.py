@@ -39,7 +39,7 @@ from pages._shared.prediction.ood_view import (
     may_show_answer,
     show_neighbours,
 )
-from pages._shared.prediction.prediction_cache import Answer, ask, starting, warm
+from pages._shared.prediction.prediction_cache import Answer, ask, asking, warm
 from pages._shared.prediction.prediction_view import (
     bar_order,
     calibration_sentence,
@@ -203,10 +203,7 @@ def baseline_sentences(run: Run) -> str:
 
 def show_case(runs: list[Run], cases: list[Case]) -> None:
     """The chosen image through one model, or several side by side."""
-    waiting = _("Asking the model …")
-    if starting():
-        waiting = _("Loading the model: some seconds the first time …")
-    with st.spinner(waiting):
+    with st.spinner(asking()):
         of_all = [ask(run, cases) for run in runs]
     chosen = choose_case(of_all[0], refused()) if len(cases) > 1 else 0
     answers = [of_model[chosen] for of_model in of_all]

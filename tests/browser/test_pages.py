@@ -46,7 +46,7 @@ def test_the_menu_shows_every_section(page: Page, app: AppServer) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Status")
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [320, 390, 1280])
 def test_the_disclaimer_covers_nothing(page: Page, app: AppServer, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 720})
     page.goto(f"{app.url}/status")
@@ -62,6 +62,11 @@ def test_the_disclaimer_covers_nothing(page: Page, app: AppServer, width: int) -
         assert other
         right = other["x"] >= note["x"] + note["width"]
         assert right or note["x"] >= other["x"] + other["width"]
+    # Room for the status of a running script, 8.5 rem from the right.
+    rem = page.evaluate(
+        "parseFloat(getComputedStyle(document.body.parentElement).fontSize)"
+    )
+    assert note["x"] + note["width"] <= width - 8.5 * rem + 1
 
 
 def test_the_run_page_scrolls_as_a_whole_on_a_phone(

@@ -12,8 +12,11 @@ import pandas as pd
 import pytest
 
 from medmodel.core.errors import RunError
+from medmodel.data.multi_label.findings import NO_FINDING
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.multi_label.finding_results import Decision
+from medmodel.evaluation.ood.results import Neighbour
+from medmodel.language import speaking
 from medmodel.reports.multi_label.finding_sentences import predicted_sentence
 from medmodel.runs.run import Run
 from medmodel.runs.tables.findings import read_findings, truth_and_score, write_findings
@@ -21,6 +24,7 @@ from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.common import run_cache
 from pages._shared.multi_label.diagnosis_view import decisions_of, worth_sentence
 from pages._shared.prediction import prediction_cache
+from pages._shared.prediction.ood_view import neighbour_text
 from tests.conftest import draw_class_folders
 from tests.findings_folder import FINDINGS, draw_findings_folder
 from tests.findings_run import write_findings_folds, write_findings_run
@@ -146,6 +150,15 @@ def test_diagnose_names_findings_above_their_thresholds(run: Run) -> None:
     assert not app.exception and not app.error
     kept = app.selectbox(key="findings-case")
     assert Path(kept.value).name == kept.options[-1]
+
+
+@pytest.mark.parametrize(
+    ("label", "named"), [("bright|striped", "bright + striped"), (NO_FINDING, "无征象")]
+)
+def test_a_neighbour_names_its_findings(run: Run, label: str, named: str) -> None:
+    with speaking("zh_Hans"):
+        text = neighbour_text(run.config, Neighbour("a.png", label, 1.0))
+    assert text.startswith(named)
 
 
 def test_thresholds_of_validation_images_hold_without_any_test_image(run: Run) -> None:

@@ -32,7 +32,7 @@ from pages._shared.prediction.ood_view import (
     may_show_answer,
     show_neighbours,
 )
-from pages._shared.prediction.prediction_cache import Answer, ask_findings
+from pages._shared.prediction.prediction_cache import Answer, ask_findings, asking
 from pages._shared.prediction.prediction_view import show_original, show_saliency
 from pages._shared.prediction.scan_view import choose_frame
 
@@ -76,7 +76,7 @@ def pick_case(cases: Sequence[Case], note: str) -> Case:
 def show_findings_of(run: Run, case: Case) -> None:
     """One image: which findings it has, each one's probability and map."""
     case = choose_frame(case)
-    with st.spinner(_("Asking the model …")):
+    with st.spinner(asking()):
         answer = ask_findings(run, [case])[0]
     decisions = decisions_of(run, answer.classes)
     _show_alone(as_shown(answer, decisions), decisions)

@@ -7,8 +7,10 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.core.config import TrainConfig
 from medmodel.core.errors import MedModelError, value_or_problem
 from medmodel.data.folders import safe_folder
+from medmodel.data.multi_label.findings import split_findings
 from medmodel.evaluation.ood.fitting import MOST_FITTED
 from medmodel.evaluation.ood.results import Neighbour, OodResult
 from medmodel.evaluation.predictions import training_digests
@@ -201,17 +203,21 @@ def _nearest_sentence(run: Run) -> str:
     )
 
 
-def _show_neighbour(run: Run, neighbour: Neighbour) -> None:
-    text = (
+def neighbour_text(config: TrainConfig, neighbour: Neighbour) -> str:
+    """What stands below a training image that the image is like."""
+    if config.segments:
         # Its label says what its mask holds, which is no class of the image.
-        _("distance {distance:.2f}", distance=neighbour.distance)
-        if run.config.segments
-        else _(
-            "{label}, distance {distance:.2f}",
-            label=neighbour.label,
-            distance=neighbour.distance,
-        )
+        return _("distance {distance:.2f}", distance=neighbour.distance)
+    label = neighbour.label
+    if config.multi_label:
+        label = " + ".join(split_findings(label)) or _("No finding")
+    return _(
+        "{label}, distance {distance:.2f}", label=label, distance=neighbour.distance
     )
+
+
+def _show_neighbour(run: Run, neighbour: Neighbour) -> None:
+    text = neighbour_text(run.config, neighbour)
     try:
         pixels = _training_image(run, neighbour.path)
     except (MedModelError, OSError):

@@ -110,6 +110,13 @@ def starting() -> bool:
     return shared().state != "ready"
 
 
+def asking() -> str:
+    """What is said while the model answers."""
+    if starting():
+        return _("Loading the model: some seconds the first time …")
+    return _("Asking the model …")
+
+
 def ask(
     run: Run, cases: Sequence[Case], calibrated: bool = True, name: str = ""
 ) -> list[Answer]:

@@ -41,7 +41,7 @@ from pages._shared.common.words import plain
 from pages._shared.prediction.cases import Case, refused, uploaded
 from pages._shared.prediction.measurements import drawing_of
 from pages._shared.prediction.ood_view import is_unlike_training
-from pages._shared.prediction.prediction_cache import Answer, ask
+from pages._shared.prediction.prediction_cache import Answer, ask, asking
 from pages._shared.prediction.prediction_view import show_original
 from pages._shared.prediction.uploaded_files import uploaded_files
 from pages._shared.reading.follow_up_view import doubling_words, span_words
@@ -280,7 +280,7 @@ def _show_result(run: Run, images: Sequence[DatedImage]) -> None:
         )
     position = classes.index(name)
     familiar = [im for im in images if not is_unlike_training(im.answer)]
-    with st.spinner(_("Asking the model …")):
+    with st.spinner(asking()):
         readings = [_reading(run, image.answer, position) for image in familiar]
     visits = size_visits(
         [im.day for im in images], [im.size for im in images], error / 100
