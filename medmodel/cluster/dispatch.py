@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from medmodel.cluster.head import Head, Job, JobState, Node
 from medmodel.cluster.records import (
@@ -87,6 +88,7 @@ class Dispatcher:
         }
         self._interrupted: dict[str, float] = {}
         self._waiting: list[Run] = []
+        self._passed: set[Path] = set()
         self._stamp, self._listed = -1, 0.0
 
     @property
@@ -216,13 +218,17 @@ class Dispatcher:
         stamp, now = queue.queue_stamp(self.store), self._clock()
         if stamp != self._stamp or abs(now - self._listed) >= LIST_SECONDS:
             self._stamp, self._listed = stamp, now
-            self._waiting = [run for run, _status in queue.waiting(self.store)]
+            listed = list(queue.waiting(self.store))
+            self._waiting = [run for run, _status in listed]
+            passed = [run for run, status in listed if status.message == PASSED]
+            self._passed = {run.folder for run in passed}
 
     def _send_waiting(self, nodes: list[Node]) -> None:
         """Hands in what there is room for, and the next ones: others can be moved.
 
         A run that no node is large enough for takes no place: others go before it.
         """
+        self._say_that_it_fits(nodes)
         unfit = sum(_unfit(Run(folder), nodes) for folder in self._sent)
         room = places(nodes)
         free = room + ahead(room) - (len(self._sent) - unfit)
@@ -240,6 +246,15 @@ class Dispatcher:
                     self._send(run, nodes)
                 else:
                     self._say(run, PASSED)
+                    self._passed.add(run.folder)
+
+    def _say_that_it_fits(self, nodes: list[Node]) -> None:
+        """Lets no run say that it fits no node once there is one."""
+        for run in map(Run, self._passed - self._sent.keys()):
+            if not _unfit(run, nodes):
+                self._passed.discard(run.folder)
+                with contextlib.suppress(RunError, FileError):  # deleted a moment ago
+                    self._say(run, Status.message)
 
     def _send(self, run: Run, nodes: list[Node]) -> None:
         before, status = sent_run(run), run.status

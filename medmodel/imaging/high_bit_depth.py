@@ -54,7 +54,9 @@ _LAYOUTS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _LOSSLESS, _JPEG_LS = 0xC3, 0xF7
 _PNG_PARTS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
 """Chunks of a PNG that a decoder may do without, and that show in the image."""
-_XMP, _LONGEST_XMP = b"XML:com.adobe.xmp", 2**20
+_ORIENTED = b"XML:com.adobe.xmp\0", b"Raw profile type exif\0"
+"""Texts that may say the orientation; the second is how ImageMagick writes EXIF."""
+_LONGEST_TEXT = 2**20
 _STARTS = {*range(0xC0, 0xD0), _JPEG_LS} - {0xC4, 0xC8, 0xCC}
 """Markers of a frame: ISO 10918-1 B.1.1.3; ISO 14495-1 C.1.1."""
 
@@ -199,6 +201,8 @@ def _header(data: bytes, codec: str, name: str) -> tuple[int, int]:
         written = _png_exif(data) if codec == "png" else image.info.get("exif")
         if written:
             exif.load(written)
+        elif codec == "png":
+            exif = image.getexif()  # from a text
         return getattr(image, "n_frames", 1), exif.get(ORIENTATION, 1)
 
 
@@ -300,8 +304,8 @@ def _without_notes(data: bytes) -> bytes:
 def _is_needed(data: bytes, chunk: _Chunk) -> bool:
     if chunk.kind in _PNG_PARTS:
         return True
-    is_xmp = data.startswith(_XMP, chunk.start + 8)  # it may say the orientation
-    return is_xmp and chunk.end - chunk.start < _LONGEST_XMP
+    is_oriented = data.startswith(_ORIENTED, chunk.start + 8)
+    return is_oriented and chunk.end - chunk.start < _LONGEST_TEXT
 
 
 class _Chunk(NamedTuple):

@@ -6,6 +6,7 @@ at once.
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, replace
 
@@ -50,15 +51,23 @@ def claim_next(store: RunStore) -> Claim | None:
     # Most looks find nothing: find that out without holding up anybody.
     if dispatched(store) or not any(waiting(store)):
         return None
-    refused: list[Run] = []
+    refused: list[tuple[Run, Failure | None]] = []
     with queue_lock(store):
         claim = _claim_first(store, refused)
-    for run in refused:
-        webhook.tell_ended(run, RunStatus.FAILED, run.status.failure)
+    if refused:
+        # The run that was taken begins meanwhile, however slow the address is.
+        threading.Thread(target=_tell_refused, args=(refused,)).start()
     return claim
 
 
-def _claim_first(store: RunStore, refused: list[Run]) -> Claim | None:
+def _tell_refused(runs: list[tuple[Run, Failure | None]]) -> None:
+    for run, failure in runs:
+        webhook.tell_ended(run, RunStatus.FAILED, failure)
+
+
+def _claim_first(
+    store: RunStore, refused: list[tuple[Run, Failure | None]]
+) -> Claim | None:
     """As `claim_next`; runs that this machine has no device for fail, and are added."""
     reserved: set[str] = set()
     for run, status in waiting(store):
@@ -69,8 +78,9 @@ def _claim_first(store: RunStore, refused: list[Run]) -> Claim | None:
             with speaking(SOURCE):  # The reason is kept with the run.
                 choices = _choices(run.config.device)
         except RunError as error:
-            run.write_status(_unstartable(status, str(error)))
-            refused.append(run)
+            ended = _unstartable(status, str(error))
+            run.write_status(ended)
+            refused.append((run, ended.failure))
             continue
         free = [c for c in choices if reserved.isdisjoint(d.name for d in c)]
         claim = _claim(run, status, free)

@@ -166,6 +166,21 @@ def test_runs_that_no_node_fits_let_others_pass(
     assert unfit_too.status.message == "Sent to the cluster: waits for a free node."
 
 
+def test_a_run_that_a_new_node_fits_says_no_more_that_none_does(
+    dispatcher: Dispatcher, stub: StubHead
+) -> None:
+    _unfit, passed = submitted(2, device="gpu:0")
+    submitted(9)
+    dispatcher.look()
+    assert "no node" in passed.status.message.lower()
+    stub.nodes = [(1, 0), (1, 0), (2, 2)]
+    for job in stub.jobs:
+        stub.jobs[job] = "RUNNING"
+    for _look in range(2):
+        dispatcher.look()
+    assert passed.status.message == "Waiting for its turn."
+
+
 @pytest.mark.parametrize(
     ("state", "becomes", "message"),
     [

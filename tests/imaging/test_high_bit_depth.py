@@ -14,6 +14,7 @@ from medmodel.core.errors import ImageError
 from medmodel.imaging import images
 from medmodel.imaging.raster import is_avif, is_bmp, is_heic
 
+EXIF = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
 DEEP = (np.arange(40 * 48).reshape(40, 48) * 2).astype(np.uint16)
 
 
@@ -108,10 +109,22 @@ def test_a_png_shows_its_pixels_whatever_notes_it_holds(bits: int, note: bytes) 
         assert np.array_equal(images.decode(noted).pixels, pixels)
 
 
-def test_a_png_may_say_its_orientation_in_xmp() -> None:
-    xmp = b'<x:xmpmeta xmlns:tiff="a" tiff:Orientation="6"/>'
-    chunk = png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
-    plain = png(DEEP[..., None] >> 4, 8, 0, {})
+_XMP = b'<x:xmpmeta xmlns:tiff="a" tiff:Orientation="6"/>'
+_RAW = b"\nexif\n%8d\n%s\n" % (len(EXIF), EXIF.hex().encode())
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + _XMP),
+        png_chunk(b"tEXt", b"Raw profile type exif\0" + _RAW),
+        png_chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(_RAW)),
+    ],
+    ids=["XMP", "text", "compressed text"],
+)
+def test_a_png_may_say_its_orientation_in_a_text(bits: int, chunk: bytes) -> None:
+    plain = png(DEEP[..., None] >> 4 if bits == 8 else DEEP[..., None], bits, 0, {})
     pixels = images.decode(plain).pixels
     turned = images.decode(plain[:33] + chunk + plain[33:]).pixels
     assert np.array_equal(turned, np.rot90(pixels, -1))
@@ -137,9 +150,6 @@ def test_what_a_file_is_by_its_first_bytes() -> None:
     # What stands behind the box is no brand.
     assert not is_heic(b"\0\0\0\x10ftypisom\0\0\0\0heic")
     assert not is_avif(b"\0\0\0\x18avifavif\0\0\0\0mif1avif")
-
-
-EXIF = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
 
 
 def test_orientation_of_a_jpeg_of_12_bits() -> None:

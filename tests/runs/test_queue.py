@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import psutil
 import pytest
@@ -126,11 +128,19 @@ def test_all_gpus_waits_for_all_and_is_not_overtaken(
 def test_missing_device(
     store: RunStore, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[tuple[str, RunStatus, str]] = []
-    monkeypatch.setattr(webhook, "notify", lambda *facts: told.append(facts))
+    told: SimpleQueue[tuple[str, RunStatus, str]] = SimpleQueue()
+    answered = threading.Event()
+
+    def notify(*facts: Any) -> None:
+        answered.wait(10)
+        told.put(facts)
+
+    monkeypatch.setattr(webhook, "notify", notify)
     run = queued(store, 1, device=device)
     assert claim_next(store) is None
-    assert told == [(run.id, RunStatus.FAILED, "device")]
+    assert told.empty()  # a slow address holds nobody up
+    answered.set()
+    assert told.get(timeout=10) == (run.id, RunStatus.FAILED, "device")
     status = run.status
     assert status.state is RunStatus.FAILED
     assert status.failure is not None and device in status.failure.message

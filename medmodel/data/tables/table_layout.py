@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -127,10 +127,14 @@ class FileLookup:
         absolute = [parts[:-1] for parts in names if parts and parts[0] == "/"]
         # Paths of another computer: what they have in common says nothing here.
         common = len(os.path.commonprefix(absolute)) if absolute else 0
-        for row, parts in zip(rows, names, strict=True):
-            if parts and parts[0] == "/":
-                parts = parts[common:]
-            yield row, self._match(parts, base, row.split)
+        names = [parts[common:] if parts[:1] == ("/",) else parts for parts in names]
+        found = [
+            self._match(parts, base, row.split)
+            for row, parts in zip(rows, names, strict=True)
+        ]
+        named = set(found)
+        for row, parts, path in zip(rows, names, found, strict=True):
+            yield row, path or self._match_number(parts, base, row.split, named)
 
     def _match(self, parts: tuple[str, ...], base: str, split: str) -> str:
         path = "/".join(parts)
@@ -144,8 +148,20 @@ class FileLookup:
         candidates = candidates or self._fitting(
             self._by_stem.get(stem(last), []) + self._by_stem.get(last, []), parts
         )
-        if not candidates and (number := _number(stem(last))) is not None:
-            candidates = self._fitting(self._by_number.get(number, []), parts)
+        return self._choose(candidates, base, split)
+
+    def _match_number(
+        self, parts: tuple[str, ...], base: str, split: str, named: Set[str]
+    ) -> str:
+        """Of a line that no file is called after; those that others name are theirs."""
+        number = _number(stem(parts[-1].casefold())) if parts else None
+        if number is None or ".." in parts:
+            return ""
+        candidates = self._fitting(self._by_number.get(number, []), parts)
+        free = [c for c in candidates if self._composed[c] not in named]
+        return self._choose(free, base, split)
+
+    def _choose(self, candidates: Sequence[str], base: str, split: str) -> str:
         below = [c for c in candidates if base and c.startswith(base + "/")]
         candidates = list(dict.fromkeys(below or candidates))
         if len(candidates) > 1 and split:

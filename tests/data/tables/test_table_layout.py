@@ -39,6 +39,14 @@ def test_a_number_that_two_files_have_is_said() -> None:
     assert said == "2 files are called so: name the folder too"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_belongs_to_the_line_that_is_written_as_it_is(order: int) -> None:
+    lookup = FileLookup(["a/0012.png", "b/0012.png"])
+    rows = [ManifestRow(name, "a", "", "") for name in ("a/12", "a/0012", "b/12")]
+    found = {row.file: path for row, path in lookup.match_all(rows[::order], "")}
+    assert found == {"a/12": "", "a/0012": "a/0012.png", "b/12": "b/0012.png"}
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
