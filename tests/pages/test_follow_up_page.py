@@ -84,7 +84,7 @@ def test_what_cannot_be_known_is_a_dash() -> None:
     visits = assess(days, lesions, new)
     assert last_sentence(visits[-1]) == "At the last date: not evaluable (NE)."
     row = visits_table(visits).iloc[1]
-    assert list(row)[1:4] == ["–", "–", "–"]
+    assert list(row)[2:5] == ["–", "–", "–"]
     (curve,) = follow_up_figure(visits).data
     assert list(curve.y) == [40.0]
     within = assess(days, [lesions[0]])

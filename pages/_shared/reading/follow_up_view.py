@@ -220,12 +220,13 @@ def visits_table(visits: Sequence[Visit]) -> pd.DataFrame:
         [
             {
                 _("Date"): format_date(visit.day),
+                # Beside its date: on a projector the last columns are out of sight.
+                _("Target lesions"): _(visit.category.value),
                 _("Sum in mm"): _number(visit.total, ".1f"),
                 _("From baseline"): percent(visit.change),
                 _("From the smallest sum"): percent(visit.change_from_lowest),
                 _("Within the error"): _("yes") if visit.within_error else "",
                 _("Volume doubles in days"): doubling_words(visit.doubling_days),
-                _("Target lesions"): _(visit.category.value),
             }
             for visit in visits
         ]
