@@ -72,6 +72,8 @@ def facts_from_tables(
                 ignored.append(
                     (path, _("named twice in {name}; the first line counts", name=name))
                 )
+            elif fact.patient:
+                facts[path] = fact  # the first line may not say it
     ignored += [(p, reason) for p, reason in unusable.items() if p not in facts]
     if any(fact.split for fact in facts.values()):
         for path in [path for path, fact in facts.items() if not fact.split]:

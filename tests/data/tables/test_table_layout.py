@@ -66,6 +66,17 @@ def test_a_file_of_two_patients_is_said(
     assert "x_000.png" not in words.partition("Note: ")[0]
 
 
+@pytest.mark.parametrize("patients", [("p1", ""), ("", "p1"), ("", "p1", "")])
+def test_a_patient_counts_whichever_line_says_it(
+    beside: Path, patients: tuple[str, ...]
+) -> None:
+    rows = [f"x_000.png,a,{patient}" for patient in patients]
+    rows = ["file,label,patient", *rows, "y_000.png,b,p1"]
+    (beside / "labels.csv").write_text("\n".join(rows))
+    first, second = layout.read_layout(beside).files
+    assert first.patient == second.patient != ""
+
+
 def test_a_patient_is_the_same_as_a_whole_number_and_with_a_decimal(
     beside: Path,
 ) -> None:
