@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,9 @@ class ConformalPredictor:
         return undercovers(measured, self.coverage, self.images)
 
 
-def undercovers(measured: Estimate, coverage: float, images: int) -> bool:
+def undercovers(
+    measured: Estimate, coverage: float, images: int, tests: int = 1
+) -> bool:
     """Whether less was covered than chance explains.
 
     Chance among the test images is in the interval that was measured. Chance among the
@@ -89,10 +92,13 @@ def undercovers(measured: Estimate, coverage: float, images: int) -> bool:
         measured: Share of test images whose set held the truth.
         coverage: What was promised.
         images: Validation images behind the promise.
+        tests: Shares that are judged together: chance explains that the lowest of many
+            lies far below the promise (Bonferroni's correction).
     """
     drawn = coverage * (1 - coverage) / (images + 2)
     above = math.hypot(measured.high - measured.value, Z * math.sqrt(drawn))
-    return measured.value + above < coverage
+    wider = NormalDist().inv_cdf(1 - (1 - NormalDist().cdf(Z)) / tests) / Z
+    return measured.value + wider * above < coverage
 
 
 def fit(

@@ -24,11 +24,14 @@ from medmodel.evaluation.positive_class import (
     positive_class,
 )
 from medmodel.evaluation.predictions import Predictions, split_predictions
-from medmodel.evaluation.robustness.corruption_test import read_corruption_test
+from medmodel.evaluation.robustness.corruption_test import (
+    known_from_training,
+    read_corruption_test,
+)
 from medmodel.evaluation.temperature_scaling import calibrate, fit_temperature
 from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
-from medmodel.language import _
+from medmodel.language import _, join_sentences
 from medmodel.reports import glossary, model_card, run_facts
 from medmodel.reports.multi_label import documents as of_findings
 from medmodel.reports.plots import class_colours, measured_share
@@ -122,7 +125,8 @@ def _robustness(run: Run) -> tuple[str, list[list[str]]]:
         ]
         for key in test.corrupted
     ]
-    return test.verdict, rows
+    known = known_from_training(run)
+    return join_sentences(filter(None, (test.verdict, known))), rows
 
 
 @dataclass(frozen=True)

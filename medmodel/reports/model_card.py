@@ -13,7 +13,10 @@ from medmodel.core.errors import value_or_problem
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import too_few
 from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.robustness.corruption_test import read_corruption_test
+from medmodel.evaluation.robustness.corruption_test import (
+    known_from_training,
+    read_corruption_test,
+)
 from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import _, join_sentences, ngettext
@@ -120,7 +123,9 @@ def _robustness(run: Run) -> str:
     test, damaged = value_or_problem(read_corruption_test, run)
     if damaged:  # whose sentence names a folder of the server
         return _("The test under image corruptions is damaged: make it again.")
-    return test.verdict if test else BLANK
+    if test is None:
+        return BLANK
+    return join_sentences(filter(None, (test.verdict, known_from_training(run))))
 
 
 def _items_on_results(run: Run, evaluation: Evaluation) -> list[GuidelineItem]:

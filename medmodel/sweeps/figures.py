@@ -113,7 +113,8 @@ def _axis(values: Sequence[Any], texts: Mapping[Any, str]) -> _Axis:
     if all(isinstance(value, int | float) for value in values):
         ordered = sorted(set(values))
         if len(ordered) > _FEW:
-            return _measured(values, "{:.3g}")
+            whole = all(isinstance(value, int) for value in values)
+            return _measured(values, "{}" if whole else "{:.3g}")
     else:
         ordered = list(texts)
     step = 1 / max(len(ordered) - 1, 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from medmodel.core.errors import RunError
 from medmodel.data.multi_label.findings import NO_FINDING
@@ -130,12 +131,17 @@ def test_evaluate_gives_documents_and_tables_away(run: Run) -> None:
     assert {"One page (PDF)", "Everything (HTML)", "All metrics"} < set(names)
 
 
-def test_diagnose_names_findings_above_their_thresholds(run: Run) -> None:
+def diagnosed(run: Run) -> AppTest:
+    """Diagnose with an answer to three test images."""
     app = open_page("results/diagnose.py", run=run.id)
     understood = [name for name in labels(app) if "understand" in name.lower()]
     if understood:
         press(app, understood[0])
-    press(app, "Try 3 images from this run's test split")
+    return press(app, "Try 3 images from this run's test split")
+
+
+def test_diagnose_names_findings_above_their_thresholds(run: Run) -> None:
+    app = diagnosed(run)
     assert not app.error
     answers = " ".join(str(e.proto.body) for e in app.get("html"))
     assert ("Predicted findings: bright (90 %)" in answers) != (
@@ -159,6 +165,14 @@ def test_a_neighbour_names_its_findings(run: Run, label: str, named: str) -> Non
     with speaking("zh_Hans"):
         text = neighbour_text(run.config, Neighbour("a.png", label, 1.0))
     assert text.startswith(named)
+
+
+def test_a_damaged_table_is_not_called_too_few_images(run: Run) -> None:
+    content = run.findings_path.read_bytes()
+    run.findings_path.write_bytes(content[:-50])
+    words = said(diagnosed(run))
+    assert "findings.csv" in words and "damaged" in words
+    assert "Too few validation images" not in words
 
 
 def test_thresholds_of_validation_images_hold_without_any_test_image(run: Run) -> None:

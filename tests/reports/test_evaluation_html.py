@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from medmodel.core.settings.augmentation import Augmentation
 from medmodel.core.storage import write_json
 from medmodel.core.templating import render_template
 from medmodel.evaluation.evaluation import evaluate
@@ -272,7 +273,15 @@ def test_what_corruptions_cost_is_on_one_page_of_it(tmp_path: Path) -> None:
     page = evaluation_html.evaluation_page(run)
     assert "Largest loss among these: Blur, 50.0 percentage points" in page
     assert "<td>Blur</td><td>1.000" in page and "<td>0.500" in page
-    assert "Largest loss among these: Blur" in evaluation_html.model_card_html(run)
+    card = evaluation_html.model_card_html(run)
+    assert "Largest loss among these: Blur" in card
+    seen = "was trained on images with corruptions of these kinds"
+    assert seen not in page + card
+    corrupted = replace(run.config, augmentation=Augmentation(corruption=0.5))
+    write_json(run.folder / "config.json", corrupted)
+    run = Run(run.folder)
+    assert seen in evaluation_html.evaluation_page(run)
+    assert seen in evaluation_html.model_card_html(run)
     path = run.folder / "corruptions.npz"
     path.write_bytes(path.read_bytes()[:-50])
     page = evaluation_html.evaluation_page(run)

@@ -36,6 +36,7 @@ def test_the_best_line_is_thick_and_lies_above() -> None:
         ((0.1, 0.001, 0.01), [1, 0, 0.5], ["0.001", "0.01", "0.1"]),
         ((2, 2, 2), [0, 0, 0], ["2"]),
         (tuple(range(0, 90, 10)), [n / 8 for n in range(9)], ["0", "80"]),
+        (tuple(range(1016, 1025)), [n / 8 for n in range(9)], ["1016", "1024"]),
     ],
 )
 def test_few_numbers_are_all_named(

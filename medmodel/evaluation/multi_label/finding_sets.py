@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -102,24 +102,30 @@ class SetsResult:
         present: Share of images with the finding whose set held "present".
         absent: Share of images without it whose set held "absent".
         either: Share of all images whose set says nothing: present or absent.
+        tests: Shares with an interval, of all findings, that are judged together.
     """
 
     sets: FindingSets
     present: Estimate
     absent: Estimate
     either: float
+    tests: int = 1
 
     @property
-    def undercovers(self) -> bool:
-        """Whether either held less often than chance explains."""
-        coverage = self.sets.coverage
+    def judged(self) -> list[tuple[Estimate, int]]:
+        """Shares with an interval, and the validation images behind each promise."""
         pairs = (
             (self.present, self.sets.positives),
             (self.absent, self.sets.negatives),
         )
+        return [(held, images) for held, images in pairs if held.has_interval]
+
+    @property
+    def undercovers(self) -> bool:
+        """Whether either held less often than chance explains."""
         return any(
-            held.has_interval and undercovers(held, coverage, images)
-            for held, images in pairs
+            undercovers(held, self.sets.coverage, images, self.tests)
+            for held, images in self.judged
         )
 
 
@@ -153,8 +159,31 @@ def _fitted(table: pd.DataFrame, name: str, coverage: float) -> FindingSets:
     )
 
 
-def measure_sets(table: pd.DataFrame, sets: FindingSets) -> SetsResult | None:
-    """How often the sets held the truth on test images; None with too few to promise.
+def measure_sets(
+    table: pd.DataFrame, coverage: float = COVERAGE
+) -> list[SetsResult | None]:
+    """How often the sets of each finding held the truth on test images.
+
+    All are judged together: each by itself, one of fourteen findings would be blamed
+    for what is chance more often than not.
+
+    Args:
+        table: As from `copies.independent_findings`.
+        coverage: Between 0 and 1, exclusive.
+
+    Returns:
+        In the order of `fit_sets`; None with too few validation images to promise.
+
+    Raises:
+        DataError: There is no validation image, or no test image.
+    """
+    results = [measure_finding(table, sets) for sets in fit_sets(table, coverage)]
+    tests = sum(len(result.judged) for result in results if result)
+    return [result and replace(result, tests=tests) for result in results]
+
+
+def measure_finding(table: pd.DataFrame, sets: FindingSets) -> SetsResult | None:
+    """The same of one finding, judged by itself.
 
     Args:
         table: As from `copies.independent_findings`.

@@ -215,6 +215,16 @@ def write_corruption_test(
         np.savez_compressed(file, **arrays)
 
 
+def known_from_training(run: Run) -> str:
+    """That a model was trained on images with such corruptions, else ""."""
+    if not run.config.augmentation.corruption:
+        return ""
+    return _(
+        "This model was trained on images with corruptions of these kinds: of other "
+        "kinds the test says less."
+    )
+
+
 def read_corruption_test(run: Run) -> CorruptionTest | None:
     """A run's test.
 

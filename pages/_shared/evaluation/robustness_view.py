@@ -13,6 +13,7 @@ from medmodel.evaluation.robustness.corruption_test import (
     CorruptionTest,
     corruption_state,
     corruption_task,
+    known_from_training,
     read_corruption_test,
 )
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
@@ -119,13 +120,8 @@ def _show_progress(state: TaskState) -> None:
 
 def _show_test(run: Run, test: CorruptionTest) -> None:
     st.markdown(f"**{plain(test.verdict)}**")
-    if run.config.augmentation.corruption:
-        st.caption(
-            _(
-                "This model was trained on images with corruptions of these kinds: of "
-                "other kinds the test says less."
-            )
-        )
+    if known := known_from_training(run):
+        st.caption(plain(known))
     left, right = st.columns([1.2, 1], gap="large")
     with left:
         st.caption(

@@ -88,7 +88,7 @@ def show_finding_calibration(run: Run, findings: RunFindings) -> None:
     result = pick_finding(findings)
     if not _say_too_few(result):
         _show_reliability(findings, result)
-    show_finding_sets(findings, result.name)
+    show_finding_sets(run, result.name)
 
 
 def _show_reliability(findings: RunFindings, result: FindingResult) -> None:

@@ -7,7 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from medmodel.evaluation.multi_label.finding_results import Decision
-from medmodel.evaluation.multi_label.finding_sets import FindingSets, fit_sets
+from medmodel.evaluation.multi_label.finding_sets import (
+    FindingSets,
+    SetsResult,
+    fit_sets,
+    measure_sets,
+)
 from medmodel.evaluation.multi_label.run_findings import (
     RunFindings,
     run_decisions,
@@ -44,6 +49,15 @@ def sets_of_run(run: Run, coverage: float) -> list[FindingSets]:
     return _sets(str(run.folder), findings_version(run), coverage)
 
 
+def measured_sets_of(run: Run, coverage: float) -> list[SetsResult | None]:
+    """What these sets held on test images, measured once for all sessions.
+
+    Raises:
+        MedModelError: As from `findings_of`.
+    """
+    return _measured(str(run.folder), findings_version(run), coverage)
+
+
 def findings_version(run: Run) -> int:
     """Changes whenever the run's answers are written anew."""
     path = run.findings_path
@@ -63,3 +77,8 @@ def _decisions(folder: str, version: int) -> list[Decision]:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _sets(folder: str, version: int, coverage: float) -> list[FindingSets]:
     return fit_sets(read_findings(Run(Path(folder))), coverage)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _measured(folder: str, version: int, coverage: float) -> list[SetsResult | None]:
+    return measure_sets(_findings(folder, version).table, coverage)

@@ -7,25 +7,20 @@ import streamlit as st
 
 from medmodel.core.errors import value_or_problem
 from medmodel.evaluation import conformal
-from medmodel.evaluation.multi_label.finding_sets import (
-    COVERAGE,
-    by_name,
-    fit_sets,
-    measure_sets,
-)
-from medmodel.evaluation.multi_label.run_findings import RunFindings
-from medmodel.language import _, join_sentences
+from medmodel.evaluation.multi_label.finding_sets import COVERAGE, by_name
+from medmodel.language import _, join_sentences, translate
 from medmodel.reports import plots
 from medmodel.reports.multi_label.finding_sentences import (
     sets_sentence,
 )
 from medmodel.reports.multi_label.metric_rows import rate_text
+from medmodel.runs.run import Run
 from pages._shared.common.glossary import meaning
 from pages._shared.common.legible import legible
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.multi_label.evaluation_cache import findings_of, sets_of_run
+from pages._shared.multi_label.evaluation_cache import measured_sets_of, sets_of_run
 from pages._shared.prediction.prediction_cache import Answer
 
 
@@ -38,12 +33,16 @@ def show_finding_sets_of(answer: Answer) -> None:
     with errors_shown():
         run, classes = answer.run, answer.classes
         coverage = st.session_state.get(f"coverage-{run.id}") or COVERAGE
-        known, _reason = value_or_problem(sets_of_run, run, coverage)
-        sets = by_name(known or [], classes, coverage)
+        known, reason = value_or_problem(sets_of_run, run, coverage)
+        if known is None:
+            st.caption(plain(translate(reason)))
+            return
+        sets = by_name(known, classes, coverage)
         sentence = sets_sentence(answer.prediction.raw, sets, coverage)
         st.markdown(plain(sentence), help=meaning("conformal set", "coverage"))
-        evaluated, _reason = value_or_problem(findings_of, run)
-        if evaluated is not None and (below := _below(evaluated, coverage)):
+        measured, _reason = value_or_problem(measured_sets_of, run, coverage)
+        below = [r.sets.name for r in measured or [] if r is not None and r.undercovers]
+        if below:
             st.caption(plain(_broken(below)))
         st.segmented_control(
             _("Coverage"),
@@ -59,7 +58,7 @@ def show_finding_sets_of(answer: Answer) -> None:
         )
 
 
-def show_finding_sets(findings: RunFindings, name: str) -> None:
+def show_finding_sets(run: Run, name: str) -> None:
     """Promise and truth of one finding's sets at every coverage."""
     st.markdown(
         _("#### Prediction sets (conformal)"), help=meaning("conformal set", "coverage")
@@ -75,8 +74,8 @@ def show_finding_sets(findings: RunFindings, name: str) -> None:
     )
     rows, few, short = [], [], []
     for coverage in conformal.COVERAGES:
-        sets = next(s for s in fit_sets(findings.table, coverage) if s.name == name)
-        result = measure_sets(findings.table, sets)
+        measured = filter(None, measured_sets_of(run, coverage))
+        result = next((each for each in measured if each.sets.name == name), None)
         if result is None:
             few.append(_promised(coverage))
             continue
@@ -100,7 +99,7 @@ def show_finding_sets(findings: RunFindings, name: str) -> None:
                 coverages=", ".join(short),
             )
         )
-    sets = next(s for s in fit_sets(findings.table) if s.name == name)
+    sets = next(s for s in sets_of_run(run, COVERAGE) if s.name == name)
     st.caption(plain(join_sentences(_counted(sets.positives, sets.negatives, few))))
 
 
@@ -121,15 +120,6 @@ def _counted(positives: int, negatives: int, few: list[str]) -> list[str]:
             )
         )
     return said
-
-
-def _below(findings: RunFindings, coverage: float) -> list[str]:
-    """Findings whose sets held the truth of test images less often than promised."""
-    results = [
-        measure_sets(findings.table, sets)
-        for sets in fit_sets(findings.table, coverage)
-    ]
-    return [r.sets.name for r in results if r is not None and r.undercovers]
 
 
 def _broken(findings: list[str]) -> str:
