@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel.core.errors import DataError, MedModelError
+from medmodel.core.errors import MedModelError
 from medmodel.data.sample_size import test_warnings
 from medmodel.language import _, format_number, join_sentences, ngettext, translate
 from medmodel.reports import plots
@@ -18,7 +18,7 @@ from pages._shared.common.model_choice import any_model, distinct_labels, pick_m
 from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.evaluation.evaluation_view import evaluated
+from pages._shared.evaluation.evaluation_view import evaluated, model_sentence
 from pages._shared.multi_label.diagnosis_view import (
     pick_case,
     show_findings_of,
@@ -164,24 +164,6 @@ def other_runs(run: Run) -> list[Run]:
         key=OTHERS,
     )
     return [others[run_id] for run_id in chosen]
-
-
-def model_sentence(run: Run) -> str:
-    """What the model is worth: its accuracy, with interval and n."""
-    try:
-        evaluation = evaluated(run)
-    except DataError:  # its predictions hold no test image
-        return _("This model was not tested on a test split.")
-    except MedModelError as error:
-        return _(
-            "How well this model does on test images is not known. {reason}",
-            reason=translate(str(error)),
-        )
-    return _(
-        "Model: accuracy {accuracy} on {images:,} test images.",
-        accuracy=evaluation.accuracy,
-        images=evaluation.images,
-    )
 
 
 def baseline_sentences(run: Run) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.core.errors import value_or_problem
+from medmodel.core.errors import DataError, MedModelError, value_or_problem
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import MINIMA
 from medmodel.evaluation.predictions import shared_patients
@@ -38,6 +38,24 @@ def evaluated(run: Run) -> Evaluation:
         DataError: The table holds no test image.
     """
     return run_cache.evaluation(run)
+
+
+def model_sentence(run: Run) -> str:
+    """What the model is worth: its accuracy, with interval and n."""
+    try:
+        evaluation = evaluated(run)
+    except DataError:  # its predictions hold no test image
+        return _("This model was not tested on a test split.")
+    except MedModelError as error:
+        return _(
+            "How well this model does on test images is not known. {reason}",
+            reason=translate(str(error)),
+        )
+    return _(
+        "Model: accuracy {accuracy} on {images:,} test images.",
+        accuracy=evaluation.accuracy,
+        images=evaluation.images,
+    )
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

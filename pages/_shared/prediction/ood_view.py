@@ -45,21 +45,8 @@ def may_show_answer(answer: Judged) -> bool:
     ood = answer.ood
     if ood is None and answer.ood_problem:
         st.warning(plain(translate(answer.ood_problem)), icon=":material/help:")
-    elif ood is None and value_or_problem(lambda: answer.run.imported)[0]:
-        st.caption(
-            _(
-                "The model was trained elsewhere: whether this image resembles its "
-                "training data, or is one of them, is not known."
-            )
-        )
     elif ood is None:
-        st.caption(
-            _(
-                "Whether this image resembles the training data is not known: the "
-                "run has no reference.npz. It is lost, or the model was trained by "
-                "a version that did not write one."
-            )
-        )
+        st.caption(_nothing_known(answer))
     if ood is None or not is_unlike_training(answer):
         _say_if_learning_is_unknown(answer)
         return True
@@ -77,6 +64,29 @@ def may_show_answer(answer: Judged) -> bool:
     # Not by a rerun of the page, which would close a dialog.
     st.button(label, key=f"ask-{key}", on_click=_show_anyway, args=(key, answer.run.id))
     return False
+
+
+def _nothing_known(answer: Judged) -> str:
+    """Why nothing compares an image with the training data of its model."""
+    if value_or_problem(lambda: answer.run.imported)[0]:
+        return _(
+            "The model was trained elsewhere: whether this image resembles its "
+            "training data, or is one of them, is not known."
+        )
+    return _(
+        "Whether this image resembles the training data is not known: the "
+        "run has no reference.npz. It is lost, or the model was trained by "
+        "a version that did not write one."
+    )
+
+
+def familiarity_or_reason(answer: Judged) -> str:
+    """Whether the image resembles the training data, or why that is not known."""
+    said = familiarity(answer)
+    if answer.ood is not None or split_of(answer) == "train":
+        return said
+    reason = translate(answer.ood_problem) or _nothing_known(answer)
+    return join_sentences(filter(None, [reason, said]))
 
 
 def _show_anyway(key: str, run_id: str) -> None:

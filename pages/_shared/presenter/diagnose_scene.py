@@ -12,12 +12,13 @@ from medmodel.audience.slide import Bar, Image, Slide
 from medmodel.core import audit
 from medmodel.core.errors import value_or_problem
 from medmodel.imaging.images import Pixels, png_bytes, thumbnail
-from medmodel.language import _, ngettext, translate
+from medmodel.language import _, join_sentences, ngettext, translate
 from medmodel.reports import plots
 from medmodel.reports.multi_label.finding_sentences import predicted_sentence
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
+from pages._shared.evaluation.evaluation_view import model_sentence
 from pages._shared.multi_label.diagnosis_view import as_shown, decisions_of
 from pages._shared.prediction.cases import (
     Case,
@@ -25,7 +26,10 @@ from pages._shared.prediction.cases import (
     test_samples,
 )
 from pages._shared.prediction.image_viewer import Layer
-from pages._shared.prediction.ood_view import is_unlike_training, split_of
+from pages._shared.prediction.ood_view import (
+    familiarity_or_reason,
+    is_unlike_training,
+)
 from pages._shared.prediction.prediction_cache import (
     Answer,
     ask,
@@ -203,13 +207,14 @@ def _with_answer(
         sentence = _(
             "{run}. True class: {label}.", run=answer.run.title, label=answer.case.label
         )
+    worth = join_sentences([familiarity_or_reason(answer), model_sentence(answer.run)])
     shown = replace(
         slide,
         title=answer.predicted_sentence,
         sentence=sentence,
         images=(*slide.images, *shown_map.images),
         bars=_bars(answer),
-        notes=(shown_map.note, *_learned(answer), *slide.notes),
+        notes=(shown_map.note, worth, *slide.notes),
     )
     return shown, shown_map.laid_over(answer, viewer)
 
@@ -235,7 +240,7 @@ def _with_findings(
         bars=finding_bars(answer, decisions, MOST_BARS),
         notes=(
             shown_map.note,
-            *_learned(answer),
+            familiarity_or_reason(answer),
             *finding_notes(decisions, MOST_BARS),
             *slide.notes,
         ),
@@ -274,16 +279,6 @@ def _map_of(answer: Answer, position: int) -> _ShownMap:
     alt = _("Heat map for {name} laid over the image", name=name)
     image = Image(title, caption, png_bytes(overlay))
     return _ShownMap(caption, (image,), Layer(title, caption, alt, overlay))
-
-
-def _learned(answer: Answer) -> list[str]:
-    """Whether the run learned from this very image, or was steered by it."""
-    split = split_of(answer)
-    if split == "train":
-        return [_("The model was trained on this very image.")]
-    if split == "val":
-        return [_("This very image is one of the validation images of the run.")]
-    return []
 
 
 def _bars(answer: Answer) -> tuple[Bar, ...]:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from medmodel.reports.case.predicted_class import predicted_sentence
 from medmodel.runs.run import Run
-from pages._shared.prediction import image_viewer
+from pages._shared.prediction import image_viewer, ood_view
 from pages._shared.prediction.image_viewer import Layer
 from pages._shared.presenter import diagnose_scene
 from tests.conftest import draw_class_folders
@@ -40,7 +40,12 @@ def diagnosed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     run = write_finished_run(folder, "first")
     pixels = np.full((8, 8, 1), 90, np.uint8)
     state = SimpleNamespace(
-        run=run, unlike=False, digests={}, scores=[0.25, 0.75], pixels=pixels
+        run=run,
+        unlike=False,
+        ood_problem="Not known to resemble the training data.",
+        digests={},
+        scores=[0.25, 0.75],
+        pixels=pixels,
     )
 
     def answer(run: Run, cases: Any) -> list[Any]:
@@ -57,6 +62,8 @@ def diagnosed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
                 predicted_sentence=predicted_sentence(names, scores),
                 decision="",
                 prediction=SimpleNamespace(temperature=None),
+                ood=None,
+                ood_problem=state.ood_problem,
             )
             for case in cases
         ]
@@ -70,7 +77,6 @@ def diagnosed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         "ask": answer,
         "heatmap_of": lambda answer, position: np.ones((8, 8), np.float32),
         "is_unlike_training": lambda answer: state.unlike,
-        "split_of": lambda answer: state.digests.get(answer.case.digest, ""),
         "viewed": lambda case: {
             "layers": [Layer("As it is", case.digest, "The image", pixels)],
             "size": (8, 8),
@@ -84,4 +90,9 @@ def diagnosed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(image_viewer, "media_url", lambda *file: f"/media/{file[2]}")
     for name, function in replaced.items():
         monkeypatch.setattr(diagnose_scene, name, function)
+    for name, function in {
+        "is_unlike_training": replaced["is_unlike_training"],
+        "split_of": lambda answer: state.digests.get(answer.case.digest, ""),
+    }.items():
+        monkeypatch.setattr(ood_view, name, function)
     return state

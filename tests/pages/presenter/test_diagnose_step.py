@@ -51,12 +51,14 @@ def test_an_answer_has_image_map_and_bars(
     bars = [(bar["name"], bar["text"]) for bar in slide["bars"]]
     assert bars == [("class 1", "75 %"), ("class 0", "25 %")]
     assert "not the outline of a lesion" in slide["notes"][0]
-    assert "not calibrated" in slide["notes"][1]
-    assert slide["notes"][2] == "Image 1 of 2."
+    assert slide["notes"][1].startswith("Not known to resemble the training data.")
+    assert "Model: accuracy" in slide["notes"][1]
+    assert "not calibrated" in slide["notes"][2]
+    assert slide["notes"][3] == "Image 1 of 2."
     pressed(app, projector, "down")
-    assert projector.data["slide"]["notes"][2] == "Image 2 of 2."
+    assert projector.data["slide"]["notes"][3] == "Image 2 of 2."
     pressed(app, projector, "down")
-    assert projector.data["slide"]["notes"][2] == "Image 1 of 2."
+    assert projector.data["slide"]["notes"][3] == "Image 1 of 2."
 
 
 def test_another_model_than_the_chosen_one_is_said_to_be(
