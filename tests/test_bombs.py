@@ -32,9 +32,10 @@ def test_png(colour_type: int, depth: int, interlaced: bool) -> None:
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
 def test_png_with_text(kind: bytes) -> None:
-    assert open_image(bomb_files.png_with_text(kind, 100)).decoded.format == "PNG"
-    with pytest.raises(ImageError, match=r"^a\.png cannot be read"):
-        open_image(bomb_files.png_with_text(kind, 70_000_000), "a.png")
+    # Nobody unpacks what is no part of the picture.
+    for unpacked in (100, 70_000_000):
+        opened = open_image(bomb_files.png_with_text(kind, unpacked), "a.png")
+        assert opened.decoded.format == "PNG"
 
 
 FRAMES: dict[str, Callable[[int], bytes]] = {

@@ -32,7 +32,7 @@ NAMES = [
         "ZIP MedMNIST ChestMNIST CC BY NC",
         "zenodo.org doi.org https",
         "TRIPOD AI CLAIM",
-        "TensorBoard MLflow Mixup EMA",
+        "TensorBoard MLflow Mixup EMA mm",
     ),
     "patient015_slice3.png",
     r"((?<![A-Za-z0-9])patient\d+)",

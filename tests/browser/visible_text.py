@@ -63,6 +63,7 @@ _OF_STREAMLIT = {
     *("Upload", "Browse files", "Drag and drop file here", "Choose an option"),
     *("Press Enter to apply", "No results", "Select all", "Choose options"),
     *("Skip to main content", "Deploy", "Hide columns"),
+    *("true", "false"),  # of ticks in a table, for readers of the screen
 }
 _FILE = re.compile(r"[\w/ ·-]+\.(csv|png|jpg|dcm|txt|npz)", re.ASCII)
 _SIZES = re.compile(r"\d+MB per file.*")

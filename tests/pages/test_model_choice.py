@@ -90,7 +90,7 @@ def test_the_list_is_grouped_by_data_set_and_ordered_by_accuracy(
         ["large", "bad, Instant"],
         ["Toy", "perfect, Instant"],
     ]
-    assert "(20 images)" in options[0]
+    assert "test accuracy 100 %" in options[0]
     assert "test accuracy 100 % (2 images)" in options[2]
 
 

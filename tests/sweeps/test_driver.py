@@ -266,7 +266,7 @@ def test_a_combination_that_never_became_a_run_is_tried_again(
     assert sorted(t.values["size"] for t in sweep.results.trials) == [64, 96]
 
 
-def test_a_trial_for_every_place_of_a_cluster_and_the_next(
+def test_a_trial_for_every_place_of_a_cluster_and_one_ahead_of_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MEDMODEL_RAY", "http://head:8265")
@@ -274,4 +274,5 @@ def test_a_trial_for_every_place_of_a_cluster_and_the_next(
     nodes = [Node("1", "a", 4, 0), Node("2", "b", 4, 0)]
     write_cluster_state(RunStore(), ClusterState(nodes, "", 1.0))
     driver.step()
-    assert len(waiting()) == 3
+    # Two that have room, and one ahead for each of them.
+    assert len(waiting()) == 4
