@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -306,8 +307,9 @@ def test_nothing_of_the_invented_patients_is_left(
         secrets = identifying_values(original)
         assert len(secrets) > 10
         copy = scans.deidentify(path)
-        # Neither in the header nor anywhere else in the bytes.
-        content = copy.data.lower()
+        # Neither in the header nor anywhere else in the bytes; of the 39 digits of a
+        # new UID four may be those of somebody's number by chance.
+        content = re.sub(rb"2\.25\.\d+", b"", copy.data.lower())
         assert not [s for s in secrets if s in content], path
         assert copy.warnings, path
         before, after = (
