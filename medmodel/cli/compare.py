@@ -67,9 +67,9 @@ def _compare_outlines(models: Models, as_json: bool) -> None:
     if as_json:
         values = segmentation.comparison_values(alone, outlines)
         print_json({**values, "limits": limits})
-    else:
-        segmentation.say_comparison(outlines)
-        _say_limits(limits)
+        return
+    segmentation.say_comparison(outlines)
+    _say_limits(limits)
 
 
 def _compare_findings(models: Models, as_json: bool) -> None:
@@ -80,9 +80,9 @@ def _compare_findings(models: Models, as_json: bool) -> None:
     if as_json:
         values = compared_findings.comparison_values(models, common)
         print_json({**values, "limits": limits})
-    else:
-        compared_findings.say_comparison(common)
-        _say_limits(limits)
+        return
+    compared_findings.say_comparison(common)
+    _say_limits(limits)
 
 
 def _compare_classes(models: Models, metric: str, as_json: bool) -> None:
@@ -100,9 +100,9 @@ def _compare_classes(models: Models, metric: str, as_json: bool) -> None:
         values = _values(models, common, (metrics, beside), pairs)
         print_json({**values, "limits": limits})
         return
-    for name, with_copies in beside.items():
-        metrics[_("{model}, with copies", model=name)] = with_copies
-    _say_comparison(common, metrics, metric, pairs)
+    rows = list(metrics.items())
+    rows += [(_("{model}, with copies", model=name), m) for name, m in beside.items()]
+    _say_comparison(common, rows, metric, pairs)
     _say_limits(limits)
 
 
@@ -168,7 +168,7 @@ def _values(
 
 def _say_comparison(
     common: CommonImages,
-    metrics: dict[str, dict[str, Estimate]],
+    models: list[tuple[str, dict[str, Estimate]]],
     metric: str,
     pairs: list[PairedDifference],
 ) -> None:
@@ -176,7 +176,7 @@ def _say_comparison(
 
     shown = list(dict.fromkeys([metric, *_SHOWN]))
     header = [_("Model"), *(METRICS[key].overall_title for key in shown)]
-    rows = [[name, *(str(m[key]) for key in shown)] for name, m in metrics.items()]
+    rows = [[name, *(str(m[key]) for key in shown)] for name, m in models]
     say_table(header, rows)
     say()
     say(str(common))

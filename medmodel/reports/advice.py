@@ -219,26 +219,7 @@ def _errors_of_class(
             errors,
         )
     if 2 * most > errors:
-        counted = (
-            _("n = {n:,} images; copies left out", n=n)
-            if without
-            else _("n = {n:,} images", n=n)
-        )
-        return Advice(
-            _(
-                "{most:,} of {errors:,} errors in {name} ({counted}) are predicted as "
-                "{other}{training}: more images of {name}, or merging the two classes, "
-                "may help.",
-                most=most,
-                errors=errors,
-                name=name,
-                counted=counted,
-                other=other,
-                training=training,
-            ),
-            ImageFilter(label=name, choice=other),
-            most,
-        )
+        return _errors_as_one(name, n, (most, errors), other, training, without)
     return Advice(
         _(
             "{errors:,} of {images:,} test images of {name}{without} are "
@@ -253,6 +234,34 @@ def _errors_of_class(
         ImageFilter(label=name, wrong=True),
         errors,
     )
+
+
+def _errors_as_one(
+    name: str,
+    images: int,
+    errors: tuple[int, int],
+    other: str,
+    training: str,
+    without: str,
+) -> Advice:
+    """Of a class's errors more than half go to one other: `errors` are (these, all)."""
+    counted = (
+        _("n = {n:,} images; copies left out", n=images)
+        if without
+        else _("n = {n:,} images", n=images)
+    )
+    sentence = _(
+        "{most:,} of {errors:,} errors in {name} ({counted}) are predicted as "
+        "{other}{training}: more images of {name}, or merging the two classes, "
+        "may help.",
+        most=errors[0],
+        errors=errors[1],
+        name=name,
+        counted=counted,
+        other=other,
+        training=training,
+    )
+    return Advice(sentence, ImageFilter(label=name, choice=other), errors[0])
 
 
 def _confident(data: Predictions) -> Iterator[Advice]:

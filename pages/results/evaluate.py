@@ -7,17 +7,17 @@ import streamlit as st
 from medmodel.language import N_, _
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
-from pages._shared.common.legible import legible
 from pages._shared.common.lineage import show_lineage
 from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
-from pages._shared.evaluation.advice_view import VIEW, show_advice
+from pages._shared.evaluation.advice_view import show_advice
 from pages._shared.evaluation.calibration_view import show_calibration
 from pages._shared.evaluation.confusion_view import show_mistakes
 from pages._shared.evaluation.curves_view import show_curves
 from pages._shared.evaluation.evaluation_view import (
     evaluated,
+    pick_part,
     show_frame,
     show_frame_details,
 )
@@ -51,30 +51,6 @@ WHOLE = {
 }
 
 
-def pick_view() -> str:
-    """The part of the evaluation that is shown; kept in the address as ?view=.
-
-    The address names it in English: a link holds in every language.
-    """
-    views = [*PARTS, *WHOLE]
-    linked = st.query_params.get(VIEW)
-    st.session_state[VIEW] = linked if linked in views else HEADLINE
-    # Their row breaks on a projector: parts of one frame would be torn apart there.
-    return st.pills(
-        _("What to look at"),
-        views,
-        format_func=legible(_),
-        required=True,
-        key=VIEW,
-        on_change=_take_view,
-        label_visibility="collapsed",
-    )
-
-
-def _take_view() -> None:
-    st.query_params[VIEW] = st.session_state[VIEW]
-
-
 def show(run: Run) -> None:
     if run.imported and not run.predictions_path.exists():
         st.info(
@@ -91,7 +67,8 @@ def show(run: Run) -> None:
     with st.container(gap="xsmall"):
         show_frame(run, evaluation)
         show_missing_dataset(run.config.dataset)
-        view = pick_view()
+        # Their row breaks on a projector: a segmented control would be torn apart.
+        view = pick_part([*PARTS, *WHOLE], st.pills)
     with errors_shown():
         if view in WHOLE:
             WHOLE[view](run)

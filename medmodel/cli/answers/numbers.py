@@ -11,6 +11,7 @@ from medmodel.language import _
 
 if TYPE_CHECKING:
     from medmodel.evaluation.comparison import PairedDifference
+    from medmodel.evaluation.segmentation.comparison import DiceDifference
 
 
 def estimate_values(estimate: Estimate) -> dict[str, Any]:
@@ -26,15 +27,19 @@ def metric_values(metrics: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:
 
 def difference_values(pair: PairedDifference) -> dict[str, Any]:
     """A paired difference of two models as JSON has it."""
+    values = {"metric": pair.metric, **paired_values(pair)}
+    return {**values, "images_needed": pair.needed}
+
+
+def paired_values(pair: PairedDifference | DiceDifference) -> dict[str, Any]:
+    """What JSON has of a paired difference of whichever metric."""
     return {
-        "metric": pair.metric,
         "first": pair.first,
         "second": pair.second,
         "difference": estimate_values(pair.estimate),
         "p": pair.p,
         "test": pair.test,
         "better": pair.better or None,
-        "images_needed": pair.needed,
         "sentence": str(pair),
     }
 

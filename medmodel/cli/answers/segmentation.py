@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from medmodel.cli.answers.numbers import estimate_values, metric_values
+from medmodel.cli.answers.numbers import (
+    metric_values,
+    paired_values,
+)
 from medmodel.cli.output import say, say_table
 from medmodel.language import _
 from medmodel.runs.run import Run
@@ -13,7 +16,6 @@ from medmodel.runs.run import Run
 if TYPE_CHECKING:
     from medmodel.evaluation.segmentation.comparison import (
         CommonOutlines,
-        DiceDifference,
     )
     from medmodel.evaluation.segmentation.evaluation import SegmentationEvaluation
 
@@ -118,23 +120,10 @@ def comparison_values(
             for name, run in models.items()
         ],
         "differences": [
-            {"class": each, **_difference_values(pair)}
+            {"class": each, "metric": "dice", **paired_values(pair)}
             for each in common.classes
             for pair in compare_dice(common, each)
         ],
-    }
-
-
-def _difference_values(pair: DiceDifference) -> dict[str, Any]:
-    return {
-        "metric": "dice",
-        "first": pair.first,
-        "second": pair.second,
-        "difference": estimate_values(pair.estimate),
-        "p": pair.p,
-        "test": pair.test,
-        "better": pair.better or None,
-        "sentence": str(pair),
     }
 
 

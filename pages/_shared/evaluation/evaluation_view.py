@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -63,15 +63,18 @@ def _shared_patients(folder: str, version: int) -> int | None:
     return shared_patients(Run(Path(folder)))
 
 
-def pick_part(parts: Sequence[str]) -> str:
+def pick_part(
+    parts: Sequence[str], control: Callable[..., str] = st.segmented_control
+) -> str:
     """The part of an evaluation that is shown; kept in the address as ?view=.
 
     Args:
         parts: In English, as the address has them: a link holds in every language.
+        control: Streamlit's: `st.pills` where the row is so long that it breaks.
     """
     linked = st.query_params.get(VIEW)
     st.session_state[VIEW] = linked if linked in parts else parts[0]
-    return st.segmented_control(
+    return control(
         _("What to look at"),
         parts,
         format_func=legible(_),
