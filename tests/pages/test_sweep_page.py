@@ -12,6 +12,7 @@ from medmodel.core import background
 from medmodel.core.config import config_for
 from medmodel.core.storage import write_json
 from medmodel.runs.run import RunStore
+from medmodel.runs.status import RunStatus, Status
 from medmodel.sweeps.search_space import best_sweep
 from medmodel.sweeps.sweep import Trial, Trials, list_sweeps, make_sweep
 from pages._shared.training import encoder_choice
@@ -141,12 +142,18 @@ def test_the_best_in_a_time_says_what_was_tried(class_folders: Path) -> None:
     assert list(table["Candidate"]) == ["Instant", "Compact CNN", "Ensemble"]
 
 
-def test_a_baseline_that_failed_has_its_reason_in_the_run(class_folders: Path) -> None:
+def test_a_baseline_that_failed_has_its_reason_here_and_in_the_run(
+    class_folders: Path,
+) -> None:
     run = write_finished_run(class_folders, "trial")
+    run.write_status(Status(RunStatus.FAILED, message="The folder is gone."))
     sweep = make_sweep(best_sweep(config_for("instant", str(class_folders)), 10))
     failed = Trial(0, {"candidate": "instant"}, run.id, "failed")
     write_json(sweep.folder / "trials.json", Trials([failed]))
     sweep.task.write("finished")
+    said = texts(open_page(PAGE, sweep=sweep.id))
+    assert r"Trial 1\: The folder is gone" in said
+    RunStore().delete(run)
     assert "its run says why" in texts(open_page(PAGE, sweep=sweep.id))
     sweep.task.write("starting", started=time.time())
     assert "finished an epoch yet" in texts(open_page(PAGE, sweep=sweep.id))

@@ -105,14 +105,27 @@ def _time_spent(sweep: Sweep, done: int) -> tuple[float, str]:
     return spent / given, sentence
 
 
+def _why_none(last: Trial) -> str:
+    """Why no trial finished an epoch, as the last one says."""
+    try:
+        status = widgets.store().get(last.run).status
+    except RunError:  # deleted, or damaged
+        return _("No trial finished an epoch: its run says why.")
+    return _(
+        "No trial finished an epoch. Trial {number}: {reason}",
+        number=last.number + 1,
+        reason=translate(status.message),
+    )
+
+
 def _show_winner(sweep: Sweep, running: bool) -> None:
     trials = sweep.results.trials
     best = best_trial(trials)
     if best is None:
         sentence = _("No trial has finished an epoch yet.")
         if trials and not running:
-            sentence = _("No trial finished an epoch: its run says why.")
-        st.info(sentence, icon=":material/science:")
+            sentence = _why_none(trials[-1])
+        st.info(plain(sentence), icon=":material/science:")
         return
     scored = sum(trial.val_loss is not None for trial in trials)
     st.markdown(
