@@ -293,7 +293,12 @@ def sweep_values(sweep: Sweep) -> dict[str, Any]:
 
 
 def _say(sweep: Sweep) -> None:
-    from medmodel.sweeps.results import best_trial, equally_good
+    from medmodel.sweeps.results import (
+        best_trial,
+        compared,
+        equally_good,
+        why_it_won,
+    )
 
     trials = sweep.results.trials
     say(_("Sweep {id}: {title}", id=sweep.id, title=sweep.title))
@@ -311,7 +316,17 @@ def _say(sweep: Sweep) -> None:
         header = [_("Trial"), _("Run"), _("State"), _("Val. loss"), _("Settings")]
         say_table(header, rows, numbers=[0, 3])
     best = best_trial(trials)
-    if best is not None:
+    if best is not None and compared(trials):
+        say(
+            _(
+                "Winner: run {run}, of {count:,} candidates by the same validation "
+                "images, so its validation score is optimistic.",
+                run=best.run,
+                count=sum(t.val_loss is not None for t in trials),
+            )
+        )
+        say(why_it_won(best))
+    elif best is not None:
         say(
             ngettext(
                 "Lowest validation loss: run {run}, the only trial with one.",

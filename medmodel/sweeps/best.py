@@ -9,6 +9,7 @@ images choose nothing.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from medmodel.core.settings.recipes import ENSEMBLE
 from medmodel.core.storage import write_json
 from medmodel.data.layout import read_layout
 from medmodel.ensembles import members
+from medmodel.evaluation.intervals import variance_and_freedom
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import apply_temperature, fit_temperature
 from medmodel.language import SOURCE, _, speaking
@@ -76,6 +78,7 @@ class BestDriver:
         results = sweep.results
         self._trials, self._no_ensemble = list(results.trials), results.no_ensemble
         self._stopped: set[str] = set()
+        self._baseline: Predictions | None = None
 
     @property
     def seconds_left(self) -> float:
@@ -135,8 +138,24 @@ class BestDriver:
             return trial
         right = scores.predicted == scores.truth
         return replace(
-            trial, val_loss=log_loss(scores), val_accuracy=float(right.mean())
+            trial,
+            val_loss=log_loss(scores),
+            val_accuracy=float(right.mean()),
+            gain_in_errors=self._gain(trial, scores),
         )
+
+    def _gain(self, trial: Trial, scores: Predictions) -> float | None:
+        """Over the baseline; None for itself, and where that was deleted meanwhile."""
+        if trial.number == 0:
+            self._baseline = scores
+            return None
+        if self._baseline is None:
+            with contextlib.suppress(RunError, FileError):
+                first = self.store.get(self._trials[0].run)
+                self._baseline = validation_scores(first)
+        if self._baseline is None:
+            return None
+        return gain_in_errors(scores, self._baseline)
 
     def _stop_in_time(self, trial: Trial) -> None:
         """Stops a candidate that would run over: what follows training takes time."""
@@ -283,9 +302,42 @@ def log_loss(data: Predictions) -> float:
     return _log_loss(data.scores, data.truth)
 
 
+def gain_in_errors(scores: Predictions, baseline: Predictions) -> float:
+    """By how many standard errors the log loss of some scores is lower.
+
+    The error is that of the mean difference, image by image, patients kept together:
+    what makes an image hard for both models does not blur which is better (Vehtari,
+    Gelman and Gabry 2017, Statistics and Computing 27, 1413, section 5).
+
+    Args:
+        scores: Of a model.
+        baseline: Of another one.
+
+    Returns:
+        Above 0 where `scores` are better; 0 where the images differ, or are of one
+        patient.
+    """
+    if not np.array_equal(scores.truth, baseline.truth):
+        return 0.0
+    truth = scores.truth
+    gains = _losses(baseline.scores, truth) - _losses(scores.scores, truth)
+    mean = float(gains.mean())
+    spread = (gains - mean) / len(gains)
+    variance, _freedom = variance_and_freedom(spread, scores.patients)
+    # Of models that differ by the same on every image nothing is chance.
+    return mean / max(math.sqrt(variance), _SMALLEST)
+
+
 def _log_loss(scores: NDArray[np.float64], truth: NDArray[np.intp]) -> float:
+    return float(_losses(scores, truth).mean())
+
+
+def _losses(
+    scores: NDArray[np.float64], truth: NDArray[np.intp]
+) -> NDArray[np.float64]:
     of_truth = scores[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(of_truth, _SMALLEST)).mean())
+    losses: NDArray[np.float64] = -np.log(np.maximum(of_truth, _SMALLEST))
+    return losses
 
 
 def best_members(scores: Mapping[str, Predictions]) -> list[str]:

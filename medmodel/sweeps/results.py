@@ -5,16 +5,51 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from medmodel.language import _
 from medmodel.sweeps.sweep import Trial
+
+FEWEST_ERRORS = 1.0
+"""Standard errors by which a candidate's validation loss must be lower than that of the
+first one, which is the simplest: less may be chance (one standard error rule: Breiman
+et al. 1984, Classification and Regression Trees, 3.4.3; Hastie, Tibshirani and Friedman
+2009, The Elements of Statistical Learning, 7.10)."""
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:
     """The trial with the lowest validation loss; test images decide nothing.
 
-    Of equal ones the earlier. None where no epoch has been finished.
+    Of candidates that were compared with the first one only those count that are
+    better than it beyond chance. Of equal ones the earlier. None where no epoch has
+    been finished.
     """
     scored = [trial for trial in trials if _loss(trial) < math.inf]
-    return min(scored, key=_loss, default=None)
+    return min(filter(_beyond_chance, scored), key=_loss, default=None)
+
+
+def _beyond_chance(trial: Trial) -> bool:
+    gain = trial.gain_in_errors
+    return gain is None or gain > FEWEST_ERRORS
+
+
+def compared(trials: Sequence[Trial]) -> bool:
+    """Whether candidates were compared with the first one, image by image."""
+    return any(trial.gain_in_errors is not None for trial in trials)
+
+
+def why_it_won(winner: Trial) -> str:
+    """One sentence on the winner of candidates that were compared with Instant."""
+    if winner.gain_in_errors is None:
+        return _(
+            "No other model's validation loss is lower by more than one standard error "
+            "of the difference on the same images: that may be chance, and the "
+            "simplest model wins."
+        )
+    return _(
+        "Its validation loss is lower than that of Instant by {errors:.1f} standard "
+        "errors of the difference on the same images; with one or less Instant would "
+        "have won.",
+        errors=winner.gain_in_errors,
+    )
 
 
 def equally_good(trials: Sequence[Trial]) -> int:

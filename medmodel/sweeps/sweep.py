@@ -42,6 +42,9 @@ class Trial:
         val_loss: The lowest validation loss; None before the first epoch.
         val_accuracy: Validation accuracy of that epoch, 0 to 1.
         seconds: From its start to its end, or until now.
+        gain_in_errors: Of a candidate of "Best in … minutes" by how many standard
+            errors its validation loss is lower than the first one's; None where
+            nothing was compared.
     """
 
     number: int
@@ -51,6 +54,7 @@ class Trial:
     val_loss: float | None = None
     val_accuracy: float | None = None
     seconds: float = 0.0
+    gain_in_errors: float | None = None
 
     @property
     def finished(self) -> bool:

@@ -11,8 +11,10 @@ import pytest
 
 from medmodel.cli.sweep import _dimension, _space
 from medmodel.core import background
-from medmodel.sweeps.search_space import Dimension
-from medmodel.sweeps.sweep import get_sweep, list_sweeps
+from medmodel.core.config import config_for
+from medmodel.core.storage import write_json
+from medmodel.sweeps.search_space import Dimension, best_sweep
+from medmodel.sweeps.sweep import Trial, Trials, get_sweep, list_sweeps, make_sweep
 from tests.cli.conftest import Invoke
 from tests.encoder_files import write_encoder
 from tests.findings_folder import draw_findings_folder
@@ -74,6 +76,25 @@ def test_a_time_instead_of_settings(
     assert sweep.config.minutes == 3 and sweep.config.base.recipe == "instant"
     arguments = ("sweep", str(class_folders), "--best-in", "3", "--size", "64,96")
     assert "nothing else varies" in invoke(*arguments, status=2).stderr
+
+
+def test_the_winner_in_a_time_is_told_with_the_rule(
+    class_folders: Path, invoke: Invoke
+) -> None:
+    sweep = make_sweep(best_sweep(config_for("instant", str(class_folders)), 10))
+    tried = [
+        Trial(0, {"candidate": "instant"}, "first", "done", 0.4, 0.8, 20.0),
+        Trial(1, {"candidate": "compact"}, "second", "done", 0.3, 0.9, 200.0, 1.0),
+        Trial(2, {"candidate": "ensemble"}, "third", "done", 0.2, 0.9, 9.0, 2.5),
+    ]
+    sweep.task.write("finished")
+    for trials, winner, reason in (
+        (tried[:2], "first, of 2 candidates", "the simplest model wins"),
+        (tried, "third, of 3 candidates", "lower than that of Instant by 2.5 standard"),
+    ):
+        write_json(sweep.folder / "trials.json", Trials(trials))
+        said = " ".join(invoke("sweep", "--show", sweep.id).stdout.split())
+        assert f"Winner: run {winner}" in said and reason in said
 
 
 def test_a_time_is_not_spent_on_several_findings(

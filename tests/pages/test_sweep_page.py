@@ -129,14 +129,20 @@ def test_the_best_in_a_time_says_what_was_tried(class_folders: Path) -> None:
     sweep = make_sweep(best_sweep(config_for("instant", str(class_folders)), 10))
     tried = [
         Trial(0, {"candidate": "instant"}, run.id, "done", 0.4, 0.8, 20.0),
-        Trial(1, {"candidate": "compact"}, run.id, "stopped", 0.3, 0.9, 200.0),
-        Trial(2, {"candidate": "ensemble"}, run.id, "done", 0.2, 0.9, 9.0),
+        Trial(1, {"candidate": "compact"}, run.id, "stopped", 0.3, 0.9, 200.0, 0.9),
+        Trial(2, {"candidate": "ensemble"}, run.id, "done", 0.2, 0.9, 9.0, 2.5),
     ]
-    write_json(sweep.folder / "trials.json", Trials(tried))
+    write_json(sweep.folder / "trials.json", Trials(tried[:2]))
     sweep.task.write("finished")
+    said = texts(open_page(PAGE, sweep=sweep.id))
+    assert "Winner\\: trial 1 \\(Candidate Instant\\), validation loss 0\\.400" in said
+    assert "that may be chance, and the simplest model wins" in said
+    write_json(sweep.folder / "trials.json", Trials(tried))
     page = open_page(PAGE, sweep=sweep.id)
     assert page.title[0].value == "Best in 10 minutes on easy"
     said = texts(page)
+    assert "Winner\\: trial 3 \\(Candidate Ensemble\\)" in said
+    assert "lower than that of Instant by 2\\.5 standard errors" in said
     assert "best of 3 trials" in said and "optimistic" in said
     table = page.dataframe[0].value
     assert list(table["Candidate"]) == ["Instant", "Compact CNN", "Ensemble"]

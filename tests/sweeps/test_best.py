@@ -13,6 +13,7 @@ import pytest
 from medmodel.core import background
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import ConfigError, DataError, RunError
+from medmodel.core.storage import write_json
 from medmodel.ensembles import members
 from medmodel.evaluation.predictions import Predictions
 from medmodel.runs import queue
@@ -24,11 +25,17 @@ from medmodel.runs.tables.predictions import (
     write_predictions,
 )
 from medmodel.sweeps import best
-from medmodel.sweeps.best import BestDriver, best_members, log_loss, validation_scores
+from medmodel.sweeps.best import (
+    BestDriver,
+    best_members,
+    gain_in_errors,
+    log_loss,
+    validation_scores,
+)
 from medmodel.sweeps.candidates import CANDIDATES, ENSEMBLE_OF_BEST, candidate_config
 from medmodel.sweeps.results import best_trial
 from medmodel.sweeps.search_space import best_sweep
-from medmodel.sweeps.sweep import Sweep, start_sweep
+from medmodel.sweeps.sweep import Sweep, Trial, Trials, start_sweep
 from tests.conftest import draw_class_folders
 from tests.findings_folder import draw_findings_folder
 from tests.finished_run import write_finished_run
@@ -98,10 +105,74 @@ def test_what_fits_into_the_time_is_tried_in_turn(world: World) -> None:
     world.finish(9)
     assert not world.driver.step()
     trials = world.sweep.results.trials
+    assert trials[0].gain_in_errors is None
+    for trial in trials[1:]:
+        lower = (trials[0].val_loss or 0) - (trial.val_loss or 9)
+        assert trial.gain_in_errors and trial.gain_in_errors * lower > 0
     winner = best_trial(trials)
-    assert winner and winner.val_loss == min(t.val_loss or 9 for t in trials)
-    # Never worse than the baseline on the images that chose it.
-    assert winner.val_loss <= (trials[0].val_loss or 0)
+    better = [t for t in trials[1:] if (t.gain_in_errors or 0) > 1]
+    assert winner in (better or trials[:1])
+
+
+def test_what_replaces_the_baseline_is_better_than_it_by_more_than_chance() -> None:
+    truth = np.array([0, 0, 1, 1])
+
+    def gaining(*gains: float, patients: list[int] | None = None) -> Predictions:
+        """Each image's log loss is lower by this than that of a toss of a coin."""
+        of_truth = 0.5 * np.exp(np.array(gains))
+        first = np.where(truth == 0, of_truth, 1 - of_truth)
+        known = None if patients is None else np.array(patients)
+        return Predictions(["a", "b"], truth, np.stack([first, 1 - first], 1), known)
+
+    base = gaining(0, 0, 0, 0)
+    # Mean 0.2, each 0.1 from it: 0.1 / sqrt(4) of standard error.
+    assert gain_in_errors(gaining(0.1, 0.3, 0.1, 0.3), base) == pytest.approx(4)
+    assert gain_in_errors(base, gaining(0.1, 0.3, 0.1, 0.3)) == pytest.approx(-4)
+    # Of two patients: sums 0.05 from their mean, twice, with one degree of freedom.
+    paired = gaining(0.1, 0.1, 0.3, 0.3, patients=[5, 5, 7, 7])
+    assert gain_in_errors(paired, base) == pytest.approx(0.2 / 0.1)
+    # One patient says nothing, nor do other images, nor the same answers.
+    assert gain_in_errors(gaining(0.1, 0.2, 0.3, 0.3, patients=[5] * 4), base) == 0
+    others = replace(base, truth=np.array([1, 0, 1, 1]))
+    assert gain_in_errors(gaining(0.1, 0.3, 0.1, 0.3), others) == 0
+    assert gain_in_errors(base, base) == 0
+
+
+@pytest.mark.parametrize(
+    ("gains", "winner"),
+    [
+        ((None, 1.0, 0.4), 0),  # lower, but within chance
+        ((None, 1.1, 0.4), 1),  # the lowest does not count: 0.4 may be chance
+        ((None, 1.1, 1.1), 2),
+        ((None, None, None), 2),  # nothing was compared, as in other sweeps
+    ],
+)
+def test_the_winner_is_the_lowest_beyond_chance(
+    gains: tuple[float | None, ...], winner: int
+) -> None:
+    trials = [
+        Trial(at, {}, "run", "done", 0.3 - at / 10, gain_in_errors=gain)
+        for at, gain in enumerate(gains)
+    ]
+    assert best_trial(trials) == trials[winner]
+
+
+def test_after_a_restart_the_baseline_is_read_again(world: World) -> None:
+    world.driver.step()
+    world.finish(0)
+    world.driver.step()
+    world.finish(1)
+    expected = world.driver.look()[1].gain_in_errors
+    assert expected is not None
+    path = world.sweep.folder / "trials.json"
+    (first, second) = world.sweep.results.trials
+    unseen = replace(second, val_loss=None, gain_in_errors=None)
+    write_json(path, Trials([first, unseen]))
+    assert world.restarted().look()[1].gain_in_errors == expected
+    # A baseline that somebody deleted cannot be compared with.
+    write_json(path, Trials([first, unseen]))
+    RunStore().delete(RunStore().get(first.run))
+    assert world.restarted().look()[1].gain_in_errors is None
 
 
 @pytest.mark.usefixtures("all_help")

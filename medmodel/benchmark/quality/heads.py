@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.linalg import eigh
+from scipy.special import logsumexp
+from scipy.special import softmax as softmax_of_logs
 
 from medmodel.benchmark import Measurement, at_least, bench_data
 from medmodel.benchmark.quality.best import processor_seconds
@@ -152,10 +154,16 @@ def _compared(name: str, size: int) -> list[Measurement]:
         began = processor_seconds()
         views = [features, *_turned(prepared, network, cells=name == "blood_cells")]
         more = processor_seconds() - began
-    trials = {t: _trial(prepared, splits, features, t) for t in HEADS}
     averaged = np.asarray(np.mean(views, axis=0, dtype=np.float32))
-    answers, seconds = _trial(prepared, splits, averaged, "softmax")
-    trials[f"softmax on {len(views)} views"] = _Trial(answers, seconds)
+    count = f"{len(views)} views"
+    trials = {}
+    for title in HEADS:
+        trials[title], trials[f"{title}, answers averaged over {count}"] = _trial(
+            prepared, splits, views, title
+        )
+    trials[f"softmax on the mean of {count}"], _ = _trial(
+        prepared, splits, [averaged], "softmax"
+    )
     note = (
         f"features take {taken:.0f} s of a processor, those of the other views "
         f"{more:.0f} s"
@@ -213,38 +221,59 @@ def _turned(
 
 
 def _trial(
-    prepared: Prepared, splits: list[np.ndarray], features: np.ndarray, head: str
-) -> _Trial:
+    prepared: Prepared, splits: list[np.ndarray], views: list[np.ndarray], head: str
+) -> tuple[_Trial, _Trial]:
+    """What a head says of the images as they are, and on average over their views."""
     labels = prepared.table["label"].to_numpy(str)
     classes = sorted(set(labels))
     targets = np.searchsorted(classes, labels)
-    scores, began = np.zeros((len(targets), len(classes))), processor_seconds()
+    scores = np.zeros((2, len(targets), len(classes)))
+    began = processor_seconds()
     for split in splits:
-        tested = split == "test"
-        scores[tested] = _fold(features, targets, split, head)
+        scores[:, split == "test"] = _fold(views, targets, split, head)
     seconds = (processor_seconds() - began) / len(splits)
     names = prepared.table["patient"]
     known = bool((names != "").all())
     patients = pd.factorize(names)[0] if known else None
-    return _Trial(Predictions(classes, targets, scores, patients), seconds)
+    plain, averaged = (
+        _Trial(Predictions(classes, targets, each, patients), seconds)
+        for each in scores
+    )
+    return plain, averaged
 
 
 def _fold(
-    features: np.ndarray, targets: np.ndarray, split: np.ndarray, head: str
+    views: list[np.ndarray], targets: np.ndarray, split: np.ndarray, head: str
 ) -> np.ndarray:
-    """Probabilities of the test images of a fold, from the layer that it chose."""
+    """Probabilities (2, n, k) of a fold's test images, from the layer that it chose.
+
+    Strength is chosen by the images as they are, the temperature by what is answered.
+
+    Args:
+        views: Features of the images that the layer learns from, and of their mirror
+            images, about which it is asked as well.
+        targets: (n,) classes.
+        split: (n,) train, val or test.
+        head: Key of `HEADS`.
+    """
     train, val = split == "train", split == "val"
-    mean, scale = features[train].mean(axis=0), features[train].std(axis=0)
-    features = (features - mean) / np.where(scale > 1e-4, scale, 1).astype(np.float32)
+    mean, scale = views[0][train].mean(axis=0), views[0][train].std(axis=0)
+    scale = np.where(scale > 1e-4, scale, 1).astype(np.float32)
     counts = np.array(balanced_weights(targets[train], targets.max() + 1), np.float32)
     weights = counts[targets]
     share = weights[train] / weights[train].sum()
-    paths = HEADS[head](_Learned(features[train], targets[train], share))
-    paths *= np.float32(_UNITS.get(head, 1.0))
-    logs = log_probabilities(features[val], paths)
-    score = score_of_logs(logs, targets[val], weights[val])
-    chosen = paths[score.leader] * np.float32(score.temperatures[score.leader])
-    answers: np.ndarray = np.exp(
-        log_probabilities(features[split == "test"], chosen[None])[0]
-    )
-    return answers
+    learned = _Learned((views[0][train] - mean) / scale, targets[train], share)
+    paths = HEADS[head](learned) * np.float32(_UNITS.get(head, 1.0))
+    plain = log_probabilities((views[0][val] - mean) / scale, paths)
+    chosen = paths[score_of_logs(plain, targets[val], weights[val]).leader][None]
+
+    def logs(rows: np.ndarray, asked: list[np.ndarray]) -> np.ndarray:
+        said = [log_probabilities((v[rows] - mean) / scale, chosen) for v in asked]
+        return np.asarray(logsumexp(said, axis=0) - np.log(len(said)))
+
+    answers = []
+    for asked in (views[:1], views):
+        score = score_of_logs(logs(val, asked), targets[val], weights[val])
+        of_test = logs(split == "test", asked)[0] * score.temperatures[0]
+        answers.append(softmax_of_logs(of_test, axis=1))
+    return np.stack(answers)

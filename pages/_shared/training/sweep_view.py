@@ -14,7 +14,13 @@ from medmodel.runs.setting_words import setting_text
 from medmodel.runs.status import RunStatus
 from medmodel.sweeps import figures
 from medmodel.sweeps.candidates import ENSEMBLE_OF_BEST, TITLES
-from medmodel.sweeps.results import best_trial, equally_good, pareto_front
+from medmodel.sweeps.results import (
+    best_trial,
+    compared,
+    equally_good,
+    pareto_front,
+    why_it_won,
+)
 from medmodel.sweeps.search_space import AUGMENTATIONS, PARAMETERS
 from medmodel.sweeps.sweep import Sweep, Trial, end_sweep
 from pages._shared.common import widgets
@@ -128,18 +134,10 @@ def _show_winner(sweep: Sweep, running: bool) -> None:
         st.info(plain(sentence), icon=":material/science:")
         return
     scored = sum(trial.val_loss is not None for trial in trials)
-    st.markdown(
-        plain(
-            _(
-                "Lowest validation loss: {loss:.3f}, trial {number} ({values}).",
-                loss=best.val_loss,
-                number=best.number + 1,
-                values=_values(best),
-            )
-        ),
-        help=meaning("loss"),
-    )
-    if (alike := equally_good(trials)) > 1:
+    st.markdown(plain(_winner(best, trials)), help=meaning("loss"))
+    if compared(trials):
+        st.caption(plain(why_it_won(best)))
+    elif (alike := equally_good(trials)) > 1:
         st.caption(
             _("{count:,} trials have this loss: the first is named.", count=alike)
         )
@@ -159,9 +157,18 @@ def _show_winner(sweep: Sweep, running: bool) -> None:
         if len(trials) > 1 and st.button(
             _("Compare on test images"), icon=":material/compare_arrows:"
         ):
-            ranked = sorted(trials, key=_rank)[:4]
+            ranked = sorted(trials, key=lambda t: (t != best, _rank(t)))[:4]
             runs = ",".join(trial.run for trial in ranked)
             st.switch_page(widgets.COMPARE, query_params={"runs": runs})
+
+
+def _winner(best: Trial, trials: list[Trial]) -> str:
+    said = {"number": best.number + 1, "values": _values(best), "loss": best.val_loss}
+    if compared(trials):
+        return _(
+            "Winner: trial {number} ({values}), validation loss {loss:.3f}.", **said
+        )
+    return _("Lowest validation loss: {loss:.3f}, trial {number} ({values}).", **said)
 
 
 def _rank(trial: Trial) -> float:
