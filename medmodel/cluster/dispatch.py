@@ -87,7 +87,9 @@ class Dispatcher:
             run.folder: sent for run in _all(store) if not (sent := sent_run(run)).over
         }
         self._interrupted: dict[str, float] = {}
-        self._waiting: list[Run] = []
+        # Folder of a run that waits -> its device; those that were passed over. As
+        # when last listed: there may be thousands, and a look is every second.
+        self._waiting: dict[Path, str] = {}
         self._passed: set[Path] = set()
         self._stamp, self._listed = -1, 0.0
 
@@ -214,14 +216,21 @@ class Dispatcher:
     # --- sending -----------------------------------------------------------------
 
     def _list_waiting(self) -> None:
-        """Lists the queue where it may have changed: there may be thousands of runs."""
+        """Lists the queue where it may have changed: there may be thousands of runs.
+
+        One whose settings cannot be read is left out: its page says so.
+        """
         stamp, now = queue.queue_stamp(self.store), self._clock()
-        if stamp != self._stamp or abs(now - self._listed) >= LIST_SECONDS:
-            self._stamp, self._listed = stamp, now
-            listed = list(queue.waiting(self.store))
-            self._waiting = [run for run, _status in listed]
-            passed = [run for run, status in listed if status.message == PASSED]
-            self._passed = {run.folder for run in passed}
+        if stamp == self._stamp and abs(now - self._listed) < LIST_SECONDS:
+            return
+        self._stamp, self._listed = stamp, now
+        before, self._waiting, self._passed = self._waiting, {}, set()
+        for run, status in list(queue.waiting(self.store)):
+            with contextlib.suppress(RunError, FileError):  # damaged, or just deleted
+                device = before.get(run.folder) or run.config.device
+                self._waiting[run.folder] = device
+                if status.message == PASSED:
+                    self._passed.add(run.folder)
 
     def _send_waiting(self, nodes: list[Node]) -> None:
         """Hands in what there is room for, and the next ones: others can be moved.
@@ -232,13 +241,16 @@ class Dispatcher:
         unfit = sum(_unfit(Run(folder), nodes) for folder in self._sent)
         room = places(nodes)
         free = room + ahead(room) - (len(self._sent) - unfit)
-        for run in self._waiting:
+        for folder, device in self._waiting.items():
             if free <= 0:
                 return
-            if run.folder in self._sent or not _queued(run):
+            fits = not nodes or _fits(device, nodes)
+            told = not fits and unfit >= MOST_UNFIT and folder in self._passed
+            run = Run(folder)
+            if told or folder in self._sent or not _queued(run):
                 continue
             with contextlib.suppress(RunError, FileError):  # deleted a moment ago
-                if not _unfit(run, nodes):
+                if fits:
                     free -= 1
                     self._send(run, nodes)
                 elif unfit < MOST_UNFIT:
@@ -246,15 +258,15 @@ class Dispatcher:
                     self._send(run, nodes)
                 else:
                     self._say(run, PASSED)
-                    self._passed.add(run.folder)
+                    self._passed.add(folder)
 
     def _say_that_it_fits(self, nodes: list[Node]) -> None:
         """Lets no run say that it fits no node once there is one."""
-        for run in map(Run, self._passed - self._sent.keys()):
-            if not _unfit(run, nodes):
-                self._passed.discard(run.folder)
+        for folder in self._passed - self._sent.keys():
+            if not nodes or _fits(self._waiting[folder], nodes):
+                self._passed.discard(folder)
                 with contextlib.suppress(RunError, FileError):  # deleted a moment ago
-                    self._say(run, Status.message)
+                    self._say(Run(folder), Status.message)
 
     def _send(self, run: Run, nodes: list[Node]) -> None:
         before, status = sent_run(run), run.status
@@ -369,18 +381,18 @@ def _environment(store: RunStore) -> dict[str, str]:
 
 
 def _waits(run: Run, nodes: list[Node]) -> str:
-    return SENT if _fits(run, nodes) else TOO_LARGE
+    return SENT if _fits(run.config.device, nodes) else TOO_LARGE
 
 
-def _fits(run: Run, nodes: list[Node]) -> bool:
-    share = share_of(run.config.device, nodes)
+def _fits(device: str, nodes: list[Node]) -> bool:
+    share = share_of(device, nodes)
     return any(n.cpus >= share.cpus and n.gpus >= share.gpus for n in nodes)
 
 
 def _unfit(run: Run, nodes: list[Node]) -> bool:
     """Whether it waits for a node larger than all; where there is none, each may do."""
     with contextlib.suppress(RunError, FileError):  # deleted a moment ago
-        return bool(nodes) and _queued(run) and not _fits(run, nodes)
+        return bool(nodes) and _queued(run) and not _fits(run.config.device, nodes)
     return False
 
 

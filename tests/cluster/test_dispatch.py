@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,9 @@ from medmodel.cluster import __main__ as process
 from medmodel.cluster import dispatch
 from medmodel.cluster.dispatch import Dispatcher
 from medmodel.cluster.records import sent_run
+from medmodel.core.storage import read_as
 from medmodel.runs import claims, queue
+from medmodel.runs import run as run_files
 from medmodel.runs.run import RunStore
 from medmodel.runs.status import RunStatus
 from tests.cluster.sent_runs import Clock, Told, end, job_of, sent, submitted, taken
@@ -106,6 +110,22 @@ def test_a_run_that_a_new_node_fits_says_no_more_that_none_does(
     for _look in range(2):
         dispatcher.look()
     assert passed.status.message == "Waiting for its turn."
+
+
+def test_files_of_runs_that_were_passed_over_are_not_read_every_second(
+    dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = submitted(20, device="gpu:0")
+    dispatcher.look()
+    read: list[Path] = []
+
+    def counted(path: Path, kind: type) -> Any:
+        read.append(path)
+        return read_as(path, kind)
+
+    monkeypatch.setattr(run_files, "read_as", counted)
+    dispatcher.look()
+    assert {path.parent for path in read} == {runs[0].folder}  # it was handed in
 
 
 @pytest.mark.parametrize(
