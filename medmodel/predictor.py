@@ -20,17 +20,23 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from medmodel.core.children import Child
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import PredictionError, os_reason, value_or_problem
-from medmodel.core.messages import BrokenMessage, Command, Message, receive, send
+from medmodel.core.processes.children import Child
+from medmodel.core.processes.messages import (
+    BrokenMessage,
+    Command,
+    Message,
+    receive,
+    send,
+)
 from medmodel.core.settings.augmentation import Augmentation
 from medmodel.evaluation.image_prediction import Prediction, Segmentation
 from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
 from medmodel.language import N_, _, translate
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import ModelFacts
 
 PIECE = 32

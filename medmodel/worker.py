@@ -24,14 +24,16 @@ from types import FrameType
 from medmodel.core import devices
 from medmodel.core.errors import RunError
 from medmodel.core.installation import program_stamps
+from medmodel.core.locks import Lock
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock, open_log
+from medmodel.core.storage import open_log
 from medmodel.language import _
 from medmodel.runs import claims, failures, queue, webhook
 from medmodel.runs.claims import Claim
-from medmodel.runs.run import RATE_TESTS, RUNS, Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import RATE_TESTS, RUNS, Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 
 NICENESS = 19
 POLL_SECONDS = 0.05

@@ -15,7 +15,7 @@ from streamlit.runtime.scriptrunner import script_runner
 
 from medmodel.evaluation.predictions import Predictions
 from medmodel.runs import queue
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

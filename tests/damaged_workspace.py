@@ -244,8 +244,8 @@ def worker_error(workspace: Path) -> str:
     from medmodel.data.datasets import index_dataset
     from medmodel.data.folders import safe_folder
     from medmodel.runs import claims, queue, run_index
-    from medmodel.runs.run import RunStore
-    from medmodel.runs.status_writer import StatusWriter
+    from medmodel.runs.progress.status_writer import StatusWriter
+    from medmodel.runs.run_store import RunStore
     from medmodel.training import train
 
     store = RunStore(workspace)
@@ -273,7 +273,7 @@ def predictor_error(workspace: Path) -> str:
     """What the predictor does when it is asked for a run's model."""
     from medmodel.evaluation.temperature_scaling import stored_temperature
     from medmodel.inference import prediction
-    from medmodel.runs.run import RunStore
+    from medmodel.runs.run_store import RunStore
 
     run = RunStore(workspace).get(IDS["trained"])
     prediction.load(run)
@@ -284,7 +284,7 @@ def predictor_error(workspace: Path) -> str:
 def report_error(workspace: Path) -> str:
     """What the reports say of a run."""
     from medmodel.reports import evaluation_html
-    from medmodel.runs.run import RunStore
+    from medmodel.runs.run_store import RunStore
 
     run = RunStore(workspace).get(IDS["trained"])
     evaluation_html.evaluation_page(run)
@@ -353,7 +353,7 @@ def one_case(number: int, seed: int, root: Path) -> Outcome:
 def without_processes() -> None:
     """Lets no page start a worker or a predictor."""
     from medmodel.core.errors import PredictionError
-    from medmodel.core.messages import Message
+    from medmodel.core.processes.messages import Message
     from medmodel.predictor import Predictor
     from medmodel.runs import queue
 

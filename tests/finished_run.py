@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.locks import Lock
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock
 from medmodel.evaluation.decision.predicted_class import predicted_positions
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import DecisionThreshold, ModelFacts, RunStatus, Status
 from medmodel.runs.tables.curves import append_epoch
 from medmodel.runs.tables.predictions import (

@@ -12,8 +12,8 @@ import pytest
 from medmodel.batch import jobs
 from medmodel.inference import batch_prediction, prediction
 from medmodel.runs import queue
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run import Run
-from medmodel.runs.status_writer import StatusWriter
 
 
 def outline_bright(patch: pytest.MonkeyPatch, model: Run) -> None:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from medmodel.core.messages import Message, receive, send
+from medmodel.core.processes.messages import Message, receive, send
 from medmodel.runs.run import Run
 
 

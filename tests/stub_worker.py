@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from medmodel import worker
 from medmodel.runs import queue
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 
 WORKER = (sys.executable, str(Path(__file__).resolve()))
 

@@ -25,7 +25,8 @@ from medmodel.reports import evaluation_html, evaluation_pdf
 from medmodel.reports.pdf_canvas import PdfCanvas
 from medmodel.runs import queue, run_index, run_table
 from medmodel.runs.notes import notes_of
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions
 from medmodel.runs.tables.split import read_split
 from tests import damaged_workspace

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from medmodel.benchmark import fuzz
-from medmodel.core import sandbox
+from medmodel.core.processes import sandbox
 from tests.dicom_files import dicom_file, ramp
 from tests.imaging.nifti.test_reading import nifti_file, volume
 

@@ -38,9 +38,10 @@ from medmodel.imaging import enhance, images
 from medmodel.inference import ood_features, prediction
 from medmodel.quality import report_store
 from medmodel.runs import queue, run_index
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training.train import train
 

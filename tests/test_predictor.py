@@ -19,11 +19,12 @@ import pytest
 from medmodel import predictor
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import PredictionError, RunError
-from medmodel.core.messages import Message
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.processes.messages import Message
 from medmodel.core.settings.augmentation import Augmentation
 from medmodel.predictor import FIRST_CHOICE, Predictor
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import ModelFacts
 
 STUB = (sys.executable, str(Path(__file__).with_name("stub_predictor.py")))

@@ -17,9 +17,11 @@ import pytest
 from medmodel import worker as at_work
 from medmodel.core import devices
 from medmodel.core.config import TrainConfig, config_for
-from medmodel.core.storage import Lock, locked, read_json
+from medmodel.core.locks import Lock, locked
+from medmodel.core.storage import read_json
 from medmodel.runs import claims, queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from tests import stub_worker
 from tests.conftest import release_shell
@@ -263,7 +265,7 @@ def test_an_idle_worker_gives_way_when_the_program_is_updated(
 def test_training_outlives_the_shell_that_started_it(store: RunStore) -> None:
     shell = (
         "import time; from medmodel.runs import queue;"
-        "from medmodel.runs.run import RunStore;"
+        "from medmodel.runs.run_store import RunStore;"
         "from medmodel.core.config import TrainConfig; from tests import stub_worker;"
         "queue.WORKER = stub_worker.WORKER;"
         "queue.submit(TrainConfig(dataset='/data', name='long'), RunStore());"

@@ -22,8 +22,8 @@ from medmodel.audience.application import Application
 from medmodel.audience.ballot import Ballot
 from medmodel.audience.connections import LONGEST_REQUEST, Connection
 from medmodel.audience.records import BallotRecords
-from medmodel.core.children import serve
-from medmodel.core.messages import Message
+from medmodel.core.processes.children import serve
+from medmodel.core.processes.messages import Message
 
 END_SECONDS = 3.0
 LOOP_SECONDS = 25.0

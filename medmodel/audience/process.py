@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from medmodel.audience.records import memory_file
-from medmodel.core.children import Child
 from medmodel.core.environment import REPOSITORY
 from medmodel.core.errors import MedModelError, os_reason
-from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.core.processes.children import Child
+from medmodel.core.processes.messages import BrokenMessage, Message, receive, send
 from medmodel.language import _, translate
 
 log = logging.getLogger("medmodel.audience.process")

@@ -18,7 +18,7 @@ from medmodel.audience.ballot import Ballot, Reader
 from medmodel.audience.interfaces import EVERYWHERE, interfaces
 from medmodel.audience.process import AudienceError, AudienceProcess
 from medmodel.audience.slide import Slide
-from medmodel.core.messages import Message
+from medmodel.core.processes.messages import Message
 from medmodel.evaluation.clinical.reading_room import PhoneAnswer, ReadingRoom
 from medmodel.language import _
 

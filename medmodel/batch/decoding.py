@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.batch.images import BatchImage
-from medmodel.core import pool, samples
+from medmodel.core import samples
 from medmodel.core.errors import ImageError, os_reason
 from medmodel.core.job import Job
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.processes import pool
 from medmodel.core.regular_files import open_for_writing
 from medmodel.core.storage import set_irregular_aside
 from medmodel.data.prepared import write_at

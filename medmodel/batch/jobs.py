@@ -19,7 +19,8 @@ from medmodel.core.errors import FileError, RunError
 from medmodel.core.storage import file_digest
 from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue
-from medmodel.runs.run import BATCHES, Run, RunStore
+from medmodel.runs.run import BATCHES, Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import BatchRequest
 
 

@@ -23,7 +23,8 @@ from medmodel.core.environment import workspace_root
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.inference import batch_prediction, prediction
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.training import input_size
 
 IMAGES = int(os.environ.get("MEDMODEL_BATCH_IMAGES", "10000"))

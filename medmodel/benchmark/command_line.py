@@ -12,7 +12,7 @@ from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.servers import temporary_workspace
 from medmodel.benchmark.validity.statistics import write_runs
 from medmodel.core.environment import REPOSITORY
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 
 COMMAND = (sys.executable, "-m", "medmodel", "list")
 RUNS, TIMES = 100, 15

@@ -20,8 +20,8 @@ from PIL import Image
 
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
 from medmodel.benchmark.pairs import paired
-from medmodel.core import pool
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.processes import pool
 from medmodel.core.samples import Slicing
 from medmodel.data.describe import describe_files
 from medmodel.data.index_table import SampleRow

@@ -12,8 +12,8 @@ from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.export.formats import FORMATS, INT8_AGREEMENT, TOLERANCE
 from medmodel.export.report import ExportReport
 from medmodel.inference.export_model import export_model
-from medmodel.runs.run import RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run_store import RunStore
 from medmodel.training import train
 
 RECIPES = {"instant": 60, "compact": 6, "document": 2}

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.benchmark import Measurement, at_most, bench_data
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
+from medmodel.core.processes import sandbox
 from medmodel.imaging import images
 
 FILES = 10_000

@@ -16,8 +16,9 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.prepared import Prepared
 from medmodel.networks.features import FEATURES
-from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.training.context import TrainingContext
 from medmodel.training.refit import NEAR
 from medmodel.training.softmax_head import STRENGTHS, HeadTrainer

@@ -10,7 +10,8 @@ from medmodel.benchmark.servers import temporary_workspace
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.sweeps.search_space import Dimension, SweepConfig
 from medmodel.sweeps.sweep import start_sweep
 

@@ -10,7 +10,7 @@ from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import DataError
 from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.runs import queue
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 
 FACTOR = 1.5

@@ -13,7 +13,8 @@ from medmodel.core import audit
 from medmodel.core.errors import DataError, RunError, os_reason
 from medmodel.language import _, translate
 from medmodel.language.quantities import ago
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 
 if TYPE_CHECKING:

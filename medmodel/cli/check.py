@@ -17,8 +17,8 @@ from medmodel.cli.output import (
     say_table,
 )
 from medmodel.cli.parameters import folder_argument
-from medmodel.core.background import TaskState
 from medmodel.core.errors import DataError
+from medmodel.core.processes.background import TaskState
 from medmodel.data.layouts.left_out import is_left_out
 from medmodel.language import _, join_sentences, ngettext, translate
 from medmodel.quality import indexing, issues, report_store

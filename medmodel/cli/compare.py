@@ -11,7 +11,8 @@ from medmodel.cli.output import json_option, print_json, say, say_table
 from medmodel.cli.parameters import RunParameter
 from medmodel.core.errors import RunError
 from medmodel.language import _
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 if TYPE_CHECKING:
     from medmodel.evaluation.comparison import CommonImages, PairedDifference

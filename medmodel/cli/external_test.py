@@ -12,7 +12,8 @@ from medmodel.cli.train import run_values
 from medmodel.cli.watch import watch_all
 from medmodel.core.errors import DataError
 from medmodel.language import _
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 
 @click.command("external-test")

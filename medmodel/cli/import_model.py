@@ -11,9 +11,9 @@ from typing import Any, get_args
 import click
 
 from medmodel.cli.output import json_option, print_json, progress_bar, say
-from medmodel.core.background import BackgroundTask
 from medmodel.core.errors import DataError
 from medmodel.core.preprocessing import Fit
+from medmodel.core.processes.background import BackgroundTask
 from medmodel.language import _, translate
 from medmodel.model_import import task
 from medmodel.model_import.checks import check_settings
@@ -26,7 +26,7 @@ from medmodel.model_import.description import (
     read_labels,
 )
 from medmodel.model_import.source import files_of
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 
 LOOK_EVERY = 0.1
 

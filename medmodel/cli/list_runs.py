@@ -13,8 +13,9 @@ from medmodel.cli.output import json_option, moment, print_json, say, say_table
 from medmodel.language import _, ngettext
 from medmodel.language.quantities import ago, duration
 from medmodel.runs import run_index
-from medmodel.runs.run import BATCHES, Run, RunStore
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run import BATCHES, Run
+from medmodel.runs.run_entry import Entry
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 
 _LISTED = 20

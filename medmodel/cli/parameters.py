@@ -19,7 +19,8 @@ from medmodel.core.settings.network_names import (
     MODEL_NAMES,
 )
 from medmodel.language import _, translate
-from medmodel.runs.run import BATCHES, Run, RunStore
+from medmodel.runs.run import BATCHES, Run
+from medmodel.runs.run_store import RunStore
 
 LATEST = "latest"
 """Stands for the newest run."""

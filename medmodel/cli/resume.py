@@ -9,7 +9,8 @@ from medmodel.cli.parameters import run_or_batch_argument
 from medmodel.cli.stop import values_of
 from medmodel.cli.watch import watch_all
 from medmodel.language import _
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 
 @click.command("resume")

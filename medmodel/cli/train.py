@@ -21,7 +21,8 @@ from medmodel.core.settings.recipes import ENSEMBLE, IMPORTED, RECIPES
 from medmodel.data.layout import read_layout
 from medmodel.data.multi_label.settings import fitted_settings
 from medmodel.language import _
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 _ELSEWHERE = ("dataset", "recipe", "fold", "steps", "augmentation", "multi_label")
 """Settings that have no option of their own name."""

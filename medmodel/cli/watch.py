@@ -30,8 +30,9 @@ from medmodel.core.errors import RunError
 from medmodel.language import _, translate
 from medmodel.language.quantities import duration
 from medmodel.runs import queue
-from medmodel.runs.live import Tail
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.live import Tail
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.tables.curves import named_columns
 

@@ -19,7 +19,7 @@ from medmodel.core.errors import ClusterError
 from medmodel.core.installation import program_stamps
 from medmodel.language import SOURCE, speaking
 from medmodel.runs import queue
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 
 LOOK_SECONDS = 1.0
 LOOKS_PER_CHECK = 5

@@ -35,7 +35,8 @@ from medmodel.core.errors import ClusterError, FileError, RunError
 from medmodel.core.storage import open_log
 from medmodel.language import N_
 from medmodel.runs import queue, webhook
-from medmodel.runs.run import BATCHES, RATE_TESTS, RUNS, Run, RunStore
+from medmodel.runs.run import BATCHES, RATE_TESTS, RUNS, Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 
 LOST_SECONDS = 3.0

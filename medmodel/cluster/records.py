@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from medmodel.cluster.head import Node
 from medmodel.core.environment import ray_address
 from medmodel.core.storage import read_if_whole, write_json
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 FILE = "cluster.json"
 MOST_AHEAD = 4

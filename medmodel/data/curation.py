@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from medmodel.core.errors import MALFORMED, DataError
+from medmodel.core.locks import Lock
 from medmodel.core.samples import Slicing, file_of
-from medmodel.core.storage import Lock, read_as, write_json
+from medmodel.core.storage import read_as, write_json
 from medmodel.language import SOURCE, _, speaking
 
 if TYPE_CHECKING:

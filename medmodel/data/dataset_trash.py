@@ -12,14 +12,14 @@ from pathlib import Path
 
 from medmodel.core import audit
 from medmodel.core.errors import DataError
-from medmodel.core.storage import locked
+from medmodel.core.locks import locked
 from medmodel.data.folders import index_folder
 from medmodel.data.prepared import prepared_folders
 from medmodel.language import _
 from medmodel.runs import run_index, trash
 from medmodel.runs.folder_size import is_one_file_system
-from medmodel.runs.run import RunStore
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.trash import Discarded
 
 

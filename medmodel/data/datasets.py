@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medmodel.core import pool, samples
+from medmodel.core import samples
 from medmodel.core.errors import MALFORMED, DataError, FileError
 from medmodel.core.job import UNATTENDED, Job
+from medmodel.core.processes import pool
 from medmodel.core.samples import Slicing
 from medmodel.core.storage import read_as, read_json, write_json
 from medmodel.data import curation, layout

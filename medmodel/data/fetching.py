@@ -14,10 +14,10 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError
 from medmodel.core.job import UNATTENDED, Job
+from medmodel.core.processes.background import BackgroundTask, TaskState
 from medmodel.core.regular_files import open_for_writing
 from medmodel.data import importing
 from medmodel.data.medmnist import SETS, SIZES, import_npz, md5_of

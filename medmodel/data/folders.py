@@ -10,7 +10,7 @@ from pathlib import Path
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import DataError, RunError
 from medmodel.language import _
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 
 
 def index_folder(folder: Path) -> Path:

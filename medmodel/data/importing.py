@@ -24,7 +24,8 @@ from typing import BinaryIO
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import MALFORMED, DataError
 from medmodel.core.job import UNATTENDED, Job
-from medmodel.core.storage import Lock, locked, read_json, write_json
+from medmodel.core.locks import Lock, locked
+from medmodel.core.storage import read_json, write_json
 from medmodel.data.archives import zip_names, zip_reader
 from medmodel.data.archives.zip_reader import ZipEntry
 from medmodel.data.datasets import index_folder

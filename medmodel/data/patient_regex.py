@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from medmodel.core import samples, sandbox
+from medmodel.core import samples
 from medmodel.core.errors import ConfigError, ImageError
+from medmodel.core.processes import sandbox
 from medmodel.language import _
 
 SECONDS = 5

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from medmodel.core import pool, samples
+from medmodel.core import samples
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import (
     DECODER_ERRORS,
@@ -38,10 +38,11 @@ from medmodel.core.errors import (
     os_reason,
 )
 from medmodel.core.job import UNATTENDED, Job
+from medmodel.core.locks import Lock
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.processes import pool
 from medmodel.core.regular_files import open_for_writing
 from medmodel.core.storage import (
-    Lock,
     file_digest,
     map_array,
     read_if_whole,

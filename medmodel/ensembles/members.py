@@ -18,7 +18,8 @@ from medmodel.core.settings.recipes import ENSEMBLE
 from medmodel.data.splits import SPLITS
 from medmodel.language import N_, _
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Ensemble
 from medmodel.runs.tables.split import read_split
 

@@ -18,7 +18,7 @@ from medmodel.runs.copies import (
     independent_predictions,
 )
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from medmodel.runs.setting_words import what_it_does
 from medmodel.runs.tables.findings import finding_names
 from medmodel.runs.tables.predictions import (

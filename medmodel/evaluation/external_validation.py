@@ -36,7 +36,8 @@ from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue
 from medmodel.runs.copies import ExternalCopies, write_external_copies
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import (
     SAMPLE_COLUMNS,
     read_predictions,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from medmodel.core.errors import RunError
 from medmodel.core.storage import read_as, write_json
 from medmodel.language import N_, _
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 FILE = "positive_class.json"
 NO_POSITIVE_CLASS = N_(

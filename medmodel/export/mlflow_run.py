@@ -25,7 +25,8 @@ from medmodel.core.environment import python_environment
 from medmodel.core.errors import MedModelError
 from medmodel.core.storage import read_if_whole, write_json
 from medmodel.language import N_, SOURCE, _, speaking
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.cells import read_cells
 
 VARIABLE = "MLFLOW_TRACKING_URI"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from medmodel.core.background import BackgroundTask, TaskState
+from medmodel.core.processes.background import BackgroundTask, TaskState
 from medmodel.export.formats import FORMATS
 from medmodel.export.report import export_folder
 from medmodel.language import N_, present_language

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from medmodel.core.environment import workspace_root
+from medmodel.core.locks import Lock
 from medmodel.core.settings.enhancement_steps import describe, parse
-from medmodel.core.storage import Lock, read_as, write_json
+from medmodel.core.storage import read_as, write_json
 from medmodel.language import _
 
 Pixels = npt.NDArray[np.uint8]

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 from PIL import Image
 
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
+from medmodel.core.processes import sandbox
 from medmodel.imaging import jpeg_xl
 from medmodel.imaging.channels import (
     lay_on_black,

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from medmodel.core import samples, sandbox
+from medmodel.core import samples
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit, Preprocessing
+from medmodel.core.processes import sandbox
 from medmodel.core.regular_files import open_data_file
 from medmodel.core.samples import Axis
 from medmodel.imaging import enhance, scans

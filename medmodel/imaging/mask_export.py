@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from medmodel.core import sandbox
+from medmodel.core.processes import sandbox
 from medmodel.core.samples import AXES
 from medmodel.imaging import untrusted
 from medmodel.imaging.decoded_image import DecodeOptions

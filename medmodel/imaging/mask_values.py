@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit
+from medmodel.core.processes import sandbox
 from medmodel.core.samples import Axis
 from medmodel.imaging import scans
 from medmodel.imaging.channels import upright

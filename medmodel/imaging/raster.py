@@ -23,8 +23,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
+from medmodel.core.processes import sandbox
 from medmodel.imaging.channels import as_colour, from_image, upright
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.language import _

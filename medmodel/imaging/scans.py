@@ -13,9 +13,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import window_values
+from medmodel.core.processes import sandbox
 from medmodel.core.pseudonyms import patient_pseudonym, workspace_key
 from medmodel.imaging.decoded_image import (
     HEAD,

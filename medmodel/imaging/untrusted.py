@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from medmodel.core import samples, sandbox
+from medmodel.core import samples
 from medmodel.core.errors import DataError, ImageError, os_reason
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.processes import sandbox
 from medmodel.imaging import images
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.windows import Pixels, Values

@@ -23,10 +23,10 @@ from medmodel.inference.prediction import LoadedModel
 from medmodel.language import _
 from medmodel.networks.hardware import choose_devices
 from medmodel.reports import ood_sentences
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.progress.time_plan import batch_plan
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
-from medmodel.runs.time_plan import batch_plan
 
 OUTLINED_AT_ONCE = 32
 """Images between two reports of progress of a segmentation."""

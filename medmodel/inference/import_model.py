@@ -34,7 +34,8 @@ from medmodel.model_import.description import (
 )
 from medmodel.model_import.onnx_file import OnnxFile
 from medmodel.model_import.source import ModelSource, find_model
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import ImportedModel, ModelFacts, RunStatus, Status
 
 MEMORY = 12 << 30

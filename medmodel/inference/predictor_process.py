@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core.children import serve
 from medmodel.core.errors import MedModelError, PredictionError
-from medmodel.core.messages import Command, Message
+from medmodel.core.processes.children import serve
+from medmodel.core.processes.messages import Command, Message
 from medmodel.core.settings.augmentation import Augmentation
 from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.inference import attribution, class_activation, ood_features

@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 
 from medmodel.core import audit
-from medmodel.core.background import BackgroundTask
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError
-from medmodel.core.storage import locked, read_as, write_json
+from medmodel.core.locks import locked
+from medmodel.core.processes.background import BackgroundTask
+from medmodel.core.storage import read_as, write_json
 from medmodel.language import N_, _, present_language
 from medmodel.model_import import source
 from medmodel.model_import.description import ImportSettings, ModelDescription

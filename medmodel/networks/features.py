@@ -19,8 +19,9 @@ import tensorflow as tf
 
 from medmodel.core.errors import Cancelled, FileError
 from medmodel.core.job import UNATTENDED, Job
+from medmodel.core.locks import Lock
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock, file_digest, map_array, read_as, write_json
+from medmodel.core.storage import file_digest, map_array, read_as, write_json
 from medmodel.data.prepared import Prepared
 from medmodel.language import _
 from medmodel.networks import instant_onnx

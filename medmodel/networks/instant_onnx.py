@@ -16,8 +16,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from medmodel.core.pool import cores
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.processes.pool import cores
 from medmodel.export.formats import OPSET
 from medmodel.networks.lite import (
     DEPTHS,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from medmodel.core import pool
 from medmodel.core.errors import ImageError
+from medmodel.core.processes import pool
 from medmodel.imaging import channels, images
 from medmodel.quality.burned_in_text import Grey, letters
 

@@ -16,8 +16,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS
+from medmodel.core.processes.background import BackgroundTask, TaskState
 from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import replacing
 from medmodel.data.datasets import index_folder

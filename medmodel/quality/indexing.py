@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
+from medmodel.core.processes.background import BackgroundTask, TaskState
 from medmodel.data import curation, datasets
 from medmodel.data.datasets import Index, index_dataset, index_folder, load_index
 from medmodel.data.layouts.layout_choice import LayoutChoice, load_choice

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from medmodel.core import pool, samples
+from medmodel.core import samples
 from medmodel.core.connected_components import connected_components
 from medmodel.core.errors import ImageError
+from medmodel.core.processes import pool
 from medmodel.data.image_stats import hash_array
 from medmodel.imaging import images
 from medmodel.imaging.channels import from_pixels

@@ -29,7 +29,8 @@ from medmodel.language import N_, _, format_utc, join_sentences, ngettext, trans
 from medmodel.language.right_to_left import isolated
 from medmodel.quality.report_store import load_issues
 from medmodel.runs.copies import copies_of, independent_predictions, with_copies
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.split import read_split
 
 if TYPE_CHECKING:

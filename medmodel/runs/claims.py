@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from medmodel.core import devices
 from medmodel.core.devices import Device
 from medmodel.core.errors import RunError
-from medmodel.core.storage import Lock, locked, write_json
+from medmodel.core.locks import Lock, locked
+from medmodel.core.storage import write_json
 from medmodel.language import N_, SOURCE, _, speaking
 from medmodel.runs import webhook
 from medmodel.runs.queue import (
@@ -25,7 +26,8 @@ from medmodel.runs.queue import (
     store_of,
     waiting,
 )
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 
 

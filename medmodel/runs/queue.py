@@ -28,16 +28,11 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.devices import Device, tensorflow_environment
 from medmodel.core.environment import ray_address
 from medmodel.core.errors import RunError
-from medmodel.core.storage import (
-    Lock,
-    locked,
-    open_log,
-    read_as,
-    read_if_whole,
-    write_json,
-)
+from medmodel.core.locks import Lock, locked
+from medmodel.core.storage import open_log, read_as, read_if_whole, write_json
 from medmodel.language import N_, _
-from medmodel.runs.run import BATCHES, RATE_TESTS, RUNS, Run, RunStore
+from medmodel.runs.run import BATCHES, RATE_TESTS, RUNS, Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus, Status
 
 STOP_SECONDS = 20.0

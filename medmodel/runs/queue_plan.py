@@ -11,11 +11,11 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.devices import Device
 from medmodel.core.environment import ray_address
 from medmodel.runs.memory import memory_needed
+from medmodel.runs.progress.time_plan import batch_plan, time_plan
 from medmodel.runs.queue import queue_order
-from medmodel.runs.run import RunStore
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.time_plan import batch_plan, time_plan
 
 
 @dataclass(frozen=True)

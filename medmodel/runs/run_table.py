@@ -12,7 +12,7 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.settings.recipes import ENSEMBLE, IMPORTED, RECIPES
 from medmodel.language import _, format_date
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from medmodel.runs.setting_words import setting_text, setting_title
 from medmodel.runs.tables.curves import read_history
 

@@ -33,8 +33,9 @@ from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import RunError
 from medmodel.language import LANGUAGES, SOURCE, speaking
 from medmodel.runs import queue, run_index, trash
-from medmodel.runs.live import POINTS, Feed, Position
-from medmodel.runs.run import BATCHES, RunStore
+from medmodel.runs.progress.live import POINTS, Feed, Position
+from medmodel.runs.run import BATCHES
+from medmodel.runs.run_store import RunStore
 from medmodel.server.guard import Guard, package_folder
 from medmodel.server.preload import Preload
 

@@ -26,7 +26,7 @@ from starlette.responses import JSONResponse, Response
 from medmodel.audience.accept_language import preferred_language
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import DataError, os_reason
-from medmodel.core.storage import Lock, locked
+from medmodel.core.locks import Lock, locked
 from medmodel.data import importing
 from medmodel.language import N_, _, speaking
 from medmodel.server.guard import FROM_OWN_PAGE

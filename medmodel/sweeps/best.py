@@ -29,10 +29,11 @@ from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.temperature_scaling import apply_temperature, fit_temperature
 from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.time_plan import time_plan
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.predictions import read_predictions
-from medmodel.runs.time_plan import time_plan
 from medmodel.sweeps.candidates import (
     CANDIDATES,
     ENSEMBLE_OF_BEST,

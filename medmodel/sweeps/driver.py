@@ -23,7 +23,8 @@ from medmodel.core.errors import ConfigError, FileError, RunError
 from medmodel.core.storage import write_json
 from medmodel.language import SOURCE, speaking
 from medmodel.runs import queue, run_table
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.sweeps.best import BestDriver
 from medmodel.sweeps.search_space import (

@@ -19,7 +19,7 @@ from medmodel.core.settings.network_names import (
 from medmodel.core.settings.recipes import RECIPES
 from medmodel.language import N_, _
 from medmodel.model_import.encoders import encoder_settings, read_encoder
-from medmodel.runs.time_plan import time_plan
+from medmodel.runs.progress.time_plan import time_plan
 from medmodel.sweeps.candidates import CANDIDATES, MOST_MINUTES, candidate_config
 
 MOST_TRIALS = 200

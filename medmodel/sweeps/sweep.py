@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core import audit
-from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.control_characters import one_line
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import FileError, RunError
+from medmodel.core.processes.background import BackgroundTask, TaskState
 from medmodel.core.storage import read_as, write_json
 from medmodel.language import N_, _, ngettext
 from medmodel.runs import queue
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.sweeps.search_space import SweepConfig
 

@@ -13,8 +13,8 @@ import keras
 from medmodel.core.storage import read_if_whole, write_json
 from medmodel.language import _
 from medmodel.runs.failures import NotANumberError
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run import Run
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training.checkpoint import model_is_whole
 
 STEP_SECONDS = 0.05

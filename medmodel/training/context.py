@@ -15,8 +15,8 @@ from medmodel.data.prepared import Prepared
 from medmodel.data.segmentation.prepared_masks import PreparedMasks
 from medmodel.networks.multi_label import MultiLabelSamples
 from medmodel.networks.pipeline import MaskedSamples, Samples, balanced_weights
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run import Run
-from medmodel.runs.status_writer import StatusWriter
 
 
 def class_names(labels: Iterable[str], multi_label: bool) -> list[str]:

@@ -13,9 +13,10 @@ from medmodel.evaluation import external_validation
 from medmodel.inference import prediction
 from medmodel.networks.hardware import choose_devices
 from medmodel.quality.external_copies import find_external_copies
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import segmentation
 from medmodel.training.segmentation_results import MaskedImages, outlined_rows
 

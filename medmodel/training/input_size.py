@@ -24,8 +24,8 @@ from medmodel.data.prepared import prepare
 from medmodel.language import _
 from medmodel.model_import.encoder_note import noted_encoder
 from medmodel.networks import features
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run import Run
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training.context import TrainingContext, class_names
 from medmodel.training.multi_label.sigmoid_head import head_trainer
 

@@ -17,7 +17,7 @@ from medmodel.core.errors import Cancelled
 from medmodel.inference.encoder_network import frozen_model, frozen_network
 from medmodel.inference.prediction import write_usual
 from medmodel.networks.features import extract
-from medmodel.runs.watched import append_scores
+from medmodel.runs.progress.watched import append_scores
 from medmodel.training.checkpoint import mark_trained, save_model
 from medmodel.training.context import TrainingContext
 from medmodel.training.multi_label.sigmoid_head import head_trainer

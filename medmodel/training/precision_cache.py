@@ -18,7 +18,8 @@ import tensorflow as tf
 
 from medmodel.core import devices
 from medmodel.core.environment import workspace_root
-from medmodel.core.storage import Lock, read_if_whole, write_json
+from medmodel.core.locks import Lock
+from medmodel.core.storage import read_if_whole, write_json
 from medmodel.language import _
 from medmodel.networks.precision import FLOAT32, PrecisionChoice, choose_precision
 from medmodel.training.context import TrainingContext

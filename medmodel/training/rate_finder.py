@@ -15,6 +15,7 @@ import numpy as np
 from medmodel.core.storage import write_json
 from medmodel.networks.pipeline import training_batches
 from medmodel.networks.precision import FLOAT32
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.rate_tests.curve import (
     FEWEST,
     RATES,
@@ -26,7 +27,6 @@ from medmodel.runs.rate_tests.curve import (
 from medmodel.runs.rate_tests.job import FILE
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training.context import TrainingContext
 from medmodel.training.fitting import OPTIMIZERS, objective, start_network
 from medmodel.training.train import prepare_context

@@ -15,7 +15,8 @@ import numpy as np
 from medmodel.core.storage import read_if_whole, write_json, write_rows
 from medmodel.evaluation.review.refit import write_validation
 from medmodel.evaluation.review.review_order import REVIEW_SCORES
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import score_columns
 from medmodel.training.context import TrainingContext
 from medmodel.training.logistic_regression import log_probabilities

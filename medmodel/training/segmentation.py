@@ -15,7 +15,7 @@ from medmodel.data.prepared import Prepared, prepare
 from medmodel.data.segmentation.pairs import Masks, image_masks
 from medmodel.data.segmentation.prepared_masks import PreparedMasks, prepare_masks
 from medmodel.language import _
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.tables.split import SPLIT_COLUMNS
 
 if TYPE_CHECKING:

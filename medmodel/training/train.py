@@ -28,9 +28,10 @@ from medmodel.language import _
 from medmodel.networks.hardware import choose_devices
 from medmodel.quality import near_duplicates, report_store
 from medmodel.runs.copies import has_near_copies, near_copies, write_near_copies
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.progress.time_plan import time_plan
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables import predictions
 from medmodel.runs.tables.checked import set_damaged_checksums_aside
 from medmodel.runs.tables.split import (
@@ -40,7 +41,6 @@ from medmodel.runs.tables.split import (
     split_checksum_of,
     write_split,
 )
-from medmodel.runs.time_plan import time_plan
 from medmodel.training import segmentation
 from medmodel.training.callbacks import read_best
 from medmodel.training.checkpoint import (

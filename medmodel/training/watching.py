@@ -1,4 +1,4 @@
-"""Watching a few validation images while a network learns, see `runs.watched`."""
+"""Watched images: a few validation images, followed while a network learns."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from medmodel.imaging.images import png_bytes
-from medmodel.runs import watched
-from medmodel.runs.watched import Watched, WatchedImage
+from medmodel.runs.progress import watched
+from medmodel.runs.progress.watched import Watched, WatchedImage
 from medmodel.training.context import TrainingContext
 
 FEWEST, MOST = 4, 6

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from medmodel.core.background import TaskState
 from medmodel.core.environment import data_roots, workspace_root
+from medmodel.core.processes.background import TaskState
 from medmodel.data.folders import allowed, recent_datasets, safe_folder, subfolders
 from medmodel.data.synthetic import (
     FINDINGS_NAME,

@@ -10,7 +10,7 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.core.errors import ImageError
-from medmodel.core.sandbox import ImageTimeoutError
+from medmodel.core.processes.sandbox import ImageTimeoutError
 from medmodel.imaging import scans
 from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.images import Pixels

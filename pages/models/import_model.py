@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel.core.background import TaskState
 from medmodel.core.errors import DataError, os_reason
+from medmodel.core.processes.background import TaskState
 from medmodel.language import _, translate
 from medmodel.model_import import task
 from pages._shared.common import widgets

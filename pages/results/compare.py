@@ -6,7 +6,7 @@ import streamlit as st
 
 from medmodel.language import _
 from medmodel.runs import run_index
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from medmodel.runs.setting_words import what_it_does
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown

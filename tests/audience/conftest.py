@@ -13,7 +13,7 @@ import pytest
 
 from medmodel.audience.__main__ import Service
 from medmodel.audience.slide import Slide
-from medmodel.core.messages import Message
+from medmodel.core.processes.messages import Message
 
 CODE = "c0de-of-22_characters_"
 SLIDE = Slide("Data", "Nodules", "Two classes.")

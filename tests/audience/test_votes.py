@@ -12,7 +12,7 @@ import pytest
 
 from medmodel.audience import application
 from medmodel.audience.ballot import Ballot
-from medmodel.core.messages import Message
+from medmodel.core.processes.messages import Message
 from tests.audience.conftest import CODE, SLIDE, Address, Follower
 
 PAGE = f"/{CODE}/"

@@ -12,7 +12,8 @@ from medmodel.evaluation.curves import score_histogram
 from medmodel.evaluation.evaluation import confusion_matrix
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.runs.notes import notes_of
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions
 from tests.browser.conftest import (
     AppServer,

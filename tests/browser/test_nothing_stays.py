@@ -14,9 +14,9 @@ from playwright.sync_api import FilePayload, Page, Request, expect
 
 from medmodel.core.config import config_for
 from medmodel.imaging.privacy.confidentiality import identifying
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from tests.browser.conftest import AppServer, at_rest, press
 from tests.dicom_files import ct_slice

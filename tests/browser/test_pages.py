@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from medmodel.core.config import config_for
 from medmodel.runs.notes import change_notes
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.curves import append_epoch
 from medmodel.server.preload import HOLD_STILL
 from tests.browser.conftest import AppServer, at_rest

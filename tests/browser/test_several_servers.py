@@ -12,9 +12,10 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from medmodel.core.config import config_for
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from tests.browser.conftest import AppServer, press
 from tests.browser.test_import import primary, upload_field
 from tests.browser.test_watch import await_points

@@ -11,9 +11,9 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
 from medmodel.core.config import config_for
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from tests.browser.conftest import AppServer, at_rest, choose, first_cell_held, press
 from tests.browser.test_diagnose import drop, heatmap, opened, picture

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from medmodel.core.config import config_for
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from tests.browser.conftest import WAIT, AppServer, at_rest, press
 from tests.conftest import draw_class_folders
 

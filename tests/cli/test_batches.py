@@ -18,7 +18,8 @@ from medmodel.cli.batches import check_output
 from medmodel.cli.parameters import RunOrBatchParameter
 from medmodel.core.config import TrainConfig
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus
 from tests.cli.conftest import Invoke
 from tests.data.segmentation.masked_folder import draw_masked_folder

@@ -22,7 +22,7 @@ from medmodel.cli import COMMANDS, medmodel_command, terminal_language
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import ConfigError, DataError
 from medmodel.language import _
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from tests.cli.conftest import Invoke
 
 ROOT = Path(__file__).resolve().parents[2]

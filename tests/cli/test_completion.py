@@ -13,7 +13,7 @@ import pytest
 
 from medmodel.cli import COMMANDS, completion
 from medmodel.core.config import TrainConfig
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from tests.cli.conftest import Invoke
 
 ROOT = Path(__file__).resolve().parents[2]

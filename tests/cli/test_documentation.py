@@ -18,12 +18,12 @@ from PIL import Image
 from medmodel import predictor
 from medmodel.cli import COMMANDS, doctor, watch
 from medmodel.cli.doctor.finding import Finding
-from medmodel.core import background
 from medmodel.core.config import TrainConfig
+from medmodel.core.processes import background
 from medmodel.data import synthetic
 from medmodel.export import task
 from medmodel.runs import queue
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 from tests.cli.conftest import Invoke
 from tests.cli.stand_in_model import Model

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from tests.cli.conftest import Invoke
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run

@@ -15,7 +15,8 @@ from medmodel.core.config import TrainConfig
 from medmodel.evaluation.positive_class import choose_positive
 from medmodel.reports.run_facts import evaluate_run
 from medmodel.reports.spreadsheet import csv_text
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions
 from tests.cli.conftest import Invoke
 from tests.conftest import draw_class_folders

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from medmodel.core import background
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
+from medmodel.core.processes import background
 from medmodel.core.settings.recipes import IMPORTED
 from medmodel.core.storage import read_as, write_json
 from medmodel.model_import import task

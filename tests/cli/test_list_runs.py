@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core.config import TrainConfig
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus, Status
 from tests.cli.conftest import Invoke
 from tests.finished_run import create_ended, write_finished_run

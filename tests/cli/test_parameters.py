@@ -11,7 +11,8 @@ import pytest
 from medmodel.cli.parameters import FolderParameter, RunParameter
 from medmodel.core.config import TrainConfig
 from medmodel.data import synthetic
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 
 def run_named(text: str) -> Run:

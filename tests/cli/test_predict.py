@@ -21,7 +21,8 @@ from medmodel.core.storage import write_json
 from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.imaging.untrusted import open_image
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus
 from medmodel.runs.tables.split import read_split, write_split
 from tests.cli.conftest import Invoke

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from medmodel.core.config import TrainConfig
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from tests.conftest import draw_class_folders
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,8 @@ import pytest
 from medmodel.cli import watch
 from medmodel.core.config import TrainConfig
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus, Status
 from tests.cli.conftest import Invoke
 from tests.finished_run import create_ended

@@ -10,8 +10,8 @@ import click
 import pytest
 
 from medmodel.cli.sweep import _dimension, _space
-from medmodel.core import background
 from medmodel.core.config import config_for
+from medmodel.core.processes import background
 from medmodel.core.storage import write_json
 from medmodel.sweeps.search_space import Dimension, best_sweep
 from medmodel.sweeps.sweep import Trial, Trials, get_sweep, list_sweeps, make_sweep

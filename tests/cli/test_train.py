@@ -18,7 +18,8 @@ from medmodel.core.storage import read_json, write_json
 from medmodel.imaging import enhance
 from medmodel.quality import report_store
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from tests import stub_worker
 from tests.cli.conftest import Invoke
 from tests.conftest import release_shell

@@ -12,7 +12,8 @@ import pytest
 from medmodel.cli import watch
 from medmodel.core.config import TrainConfig
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 from medmodel.runs.tables.curves import append_epoch
 from tests.cli.conftest import Invoke

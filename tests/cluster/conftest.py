@@ -11,7 +11,7 @@ import pytest
 from medmodel.cluster.dispatch import Dispatcher
 from medmodel.cluster.head import Head
 from medmodel.runs import queue, webhook
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from tests.cluster.sent_runs import Clock, Told
 from tests.stub_head import StubHead, stub_head
 

@@ -10,7 +10,8 @@ from medmodel.cluster.records import sent_run
 from medmodel.core.config import TrainConfig
 from medmodel.runs import claims, queue
 from medmodel.runs.claims import Claim
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 
 Told = SimpleQueue[tuple[str, RunStatus, str]]

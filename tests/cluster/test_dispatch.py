@@ -15,7 +15,7 @@ from medmodel.cluster.records import sent_run
 from medmodel.core.storage import read_as
 from medmodel.runs import claims, queue
 from medmodel.runs import run as run_files
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from tests.cluster.sent_runs import Clock, Told, end, job_of, sent, submitted, taken
 from tests.stub_head import StubHead

@@ -10,7 +10,7 @@ from medmodel.cluster.dispatch import Dispatcher
 from medmodel.cluster.head import Head
 from medmodel.cluster.records import cluster_state, sent_run
 from medmodel.runs import queue
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from tests.cluster.sent_runs import Clock, Told, end, job_of, sent, submitted, taken
 from tests.stub_head import StubHead

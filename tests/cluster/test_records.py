@@ -20,7 +20,7 @@ from medmodel.cluster.records import (
     write_sent_run,
 )
 from medmodel.core.config import TrainConfig
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 
 
 def nodes(*sizes: tuple[int, int]) -> list[Node]:

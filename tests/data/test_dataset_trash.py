@@ -10,14 +10,14 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
+from medmodel.core.locks import Lock
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock
 from medmodel.data import dataset_trash, synthetic
 from medmodel.data.dataset_trash import delete_dataset, delete_prepared
 from medmodel.data.folders import index_folder
 from medmodel.data.prepared import prepare, prepared_folders
 from medmodel.runs import trash
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from medmodel.benchmark.odd_files.tiff_variants import plain_tags, tiff_of_tags
-from medmodel.core import pool, sandbox
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled, DataError
 from medmodel.core.job import Job
+from medmodel.core.processes import pool, sandbox
 from medmodel.core.samples import Slicing, file_of
 from medmodel.data import curation, datasets, image_stats, splits
 from medmodel.data.curation import Action

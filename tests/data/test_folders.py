@@ -7,7 +7,7 @@ import pytest
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
 from medmodel.data import folders
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 
 
 @pytest.fixture

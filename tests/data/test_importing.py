@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from medmodel.core.errors import DataError
 from medmodel.core.job import Job
-from medmodel.core.storage import Lock
+from medmodel.core.locks import Lock
 from medmodel.data import importing
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from medmodel.core import sandbox
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import ConfigError
+from medmodel.core.processes import sandbox
 from medmodel.data import patient_regex
 
 SENSELESS = ["(", "a{99999999999999999999}", "(" * 5000 + ")" * 5000]

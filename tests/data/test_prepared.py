@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medmodel.core import pool
 from medmodel.core.errors import Cancelled, DataError
 from medmodel.core.job import Job
+from medmodel.core.locks import Lock
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock
+from medmodel.core.processes import pool
 from medmodel.data import prepared
 from medmodel.data.prepared import prepare
 from medmodel.imaging import images

@@ -19,7 +19,8 @@ from medmodel.ensembles.members import (
     submit,
 )
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import ImportedModel, RunStatus
 from medmodel.runs.tables.split import read_split, write_split
 from tests.conftest import draw_class_folders

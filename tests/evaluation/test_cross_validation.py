@@ -18,8 +18,9 @@ from medmodel.evaluation.cross_validation import (
     seed_configs,
     summarize,
 )
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
 from medmodel.runs.run_index import entries
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import SAMPLE_COLUMNS, write_predictions
 from medmodel.runs.tables.split import write_split
 

@@ -33,7 +33,8 @@ from medmodel.runs.copies import (
     independent_predictions,
     write_external_copies,
 )
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.predictions import read_predictions
 from tests.conftest import draw_class_folders

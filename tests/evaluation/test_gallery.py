@@ -18,7 +18,7 @@ from medmodel.evaluation.gallery import (
 )
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.subgroups import Subgroup
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from medmodel.evaluation.predictions import (
     split_predictions,
 )
 from medmodel.evaluation.ranking_metrics import roc_auc, weighted_auc
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions
 from medmodel.runs.tables.split import write_split
 

@@ -25,7 +25,8 @@ from medmodel.evaluation.thresholds import (
     later_choices,
     outcome,
 )
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 pytestmark = pytest.mark.usefixtures("every_interval")
 

@@ -25,9 +25,10 @@ from medmodel.export.mlflow_run import (
     start_export,
 )
 from medmodel.reports import evaluation_html
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.curves import append_epoch
 from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.segmented_run import write_segmented_run

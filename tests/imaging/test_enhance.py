@@ -20,7 +20,7 @@ from medmodel.data.prepared import prepare
 from medmodel.evaluation.comparison import common_images, compare
 from medmodel.imaging import enhance, images
 from medmodel.imaging.enhance import Chain
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.run_table import differing_settings
 from medmodel.runs.tables.predictions import read_predictions
 from tests.finished_run import write_finished_run

@@ -14,7 +14,7 @@ from medmodel.benchmark.odd_files import difference
 from medmodel.benchmark.odd_files.drawing import draw
 from medmodel.benchmark.odd_files.image_variants import variants
 from medmodel.benchmark.odd_files.images import drawn_cases
-from medmodel.core import sandbox
+from medmodel.core.processes import sandbox
 from medmodel.imaging import images
 
 CASES = list(drawn_cases(draw()))

@@ -18,9 +18,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
 from medmodel.core.preprocessing import Fit, Preprocessing
+from medmodel.core.processes import sandbox
 from medmodel.imaging import images, raster
 
 RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))

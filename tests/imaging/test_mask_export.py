@@ -13,8 +13,8 @@ import pytest
 from highdicom.seg import Segmentation, segread
 from PIL import Image
 
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
+from medmodel.core.processes import sandbox
 from medmodel.imaging import mask_export, untrusted
 from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.dicom import segmentation

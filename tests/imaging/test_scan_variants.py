@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from medmodel.benchmark.odd_files import dicom, dicom_frames, difference, nifti
-from medmodel.core import sandbox
+from medmodel.core.processes import sandbox
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,8 +14,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
+from medmodel.core.processes import sandbox
 from medmodel.imaging import images, raster, scans
 from medmodel.imaging.decoded_image import MAX_BYTES
 from medmodel.imaging.dicom import reading

@@ -18,9 +18,9 @@ from medmodel.core.storage import write_json
 from medmodel.evaluation.ood.fitting import Origin, fit_detector
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.inference import batch_prediction, prediction
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.predictions import read_predictions
 from tests.conftest import draw_class_folders
 from tests.evaluation.ood.drawn_vectors import FEATURES, drawn
@@ -46,7 +46,7 @@ def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def model() -> Run:
-    from medmodel.runs.run import RunStore
+    from medmodel.runs.run_store import RunStore
 
     return RunStore().list()[-1]
 

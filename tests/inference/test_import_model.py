@@ -11,13 +11,14 @@ import pytest
 import tensorflow as tf
 
 from medmodel.core.errors import ConfigError, DataError
-from medmodel.core.messages import Command, Message
+from medmodel.core.processes.messages import Command, Message
 from medmodel.core.storage import write_json
 from medmodel.inference import import_model, prediction, saved_model_import
 from medmodel.inference.model_cache import ModelCache
 from medmodel.inference.predictor_process import answer
 from medmodel.model_import.description import ImportSettings
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from tests.foreign_models import (
     LABELS,

@@ -15,7 +15,7 @@ from PIL import Image
 from medmodel.core.config import config_for
 from medmodel.core.errors import Cancelled
 from medmodel.core.job import Job
-from medmodel.core.messages import Command, Message
+from medmodel.core.processes.messages import Command, Message
 from medmodel.data import datasets
 from medmodel.evaluation.ood.detector import FILE_NAME, OodDetector
 from medmodel.evaluation.ood.results import OodResult
@@ -25,8 +25,9 @@ from medmodel.inference import prediction
 from medmodel.inference.model_cache import ModelCache
 from medmodel.inference.predictor_process import answer
 from medmodel.networks import features
-from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.training import ood_reference, train
 from medmodel.training.ood_reference import write_reference
 from tests.conftest import draw_class_folders

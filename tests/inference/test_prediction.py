@@ -13,7 +13,8 @@ from medmodel.core.config import Flips, TrainConfig
 from medmodel.core.errors import PredictionError, RunError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.inference import prediction
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import ModelFacts
 
 SIZE = 28

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from medmodel.core.errors import PredictionError
-from medmodel.core.messages import Command, Message
+from medmodel.core.processes.messages import Command, Message
 from medmodel.inference import predictor_process
 from medmodel.inference.model_cache import ModelCache
 from medmodel.inference.prediction import USUAL, LoadedModel, load, predict

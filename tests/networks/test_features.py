@@ -8,8 +8,8 @@ import pytest
 
 from medmodel.core.errors import Cancelled
 from medmodel.core.job import Job
+from medmodel.core.locks import Lock
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.storage import Lock
 from medmodel.data.prepared import Prepared
 from medmodel.networks import features, models
 

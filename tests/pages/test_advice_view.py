@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from pages._shared.evaluation import gallery_view
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import said
 
 SCRIPT = """
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from pages._shared.evaluation.advice_view import show_advice
 from pages._shared.evaluation.gallery_view import show_gallery
 run = RunStore().list()[0]

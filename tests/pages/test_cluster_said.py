@@ -15,7 +15,8 @@ from medmodel.cluster.records import (
 )
 from medmodel.core.config import config_for
 from medmodel.runs import claims, queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from tests.pages.page import field, open_page
 

@@ -18,7 +18,8 @@ from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.ranking_metrics import average_precision
 from medmodel.runs.copies import write_near_copies
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.comparison import comparison_cache

@@ -16,7 +16,8 @@ from medmodel.reports import evaluation_html, evaluation_pdf
 from medmodel.reports.pdf_canvas import PdfCanvas
 from medmodel.runs import queue
 from medmodel.runs.copies import ExternalCopies, copies_of
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.comparison_view import _copies_sentences, _metrics_csv

@@ -11,7 +11,8 @@ from streamlit.testing.v1.element_tree import Button
 from medmodel.core.config import TrainConfig
 from medmodel.core.storage import write_json
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said

@@ -12,11 +12,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import config_for
+from medmodel.core.locks import Lock
 from medmodel.core.samples import Slicing
-from medmodel.core.storage import Lock, write_json
+from medmodel.core.storage import write_json
 from medmodel.data import curation, fetching, synthetic
 from medmodel.quality import indexing
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.server import uploads
 from tests.conftest import draw_class_folders
 from tests.data.test_importing import GOOD, renamed, zipped

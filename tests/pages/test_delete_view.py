@@ -10,7 +10,7 @@ from medmodel.data.dataset_trash import delete_dataset
 from medmodel.data.synthetic import SAMPLE_NAME
 from medmodel.predictor import Predictor
 from medmodel.runs import trash
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from pages._shared.data.delete_view import ask_to_delete
 from tests.conftest import draw_class_folders
 from tests.data.test_dataset_trash import prepare_all

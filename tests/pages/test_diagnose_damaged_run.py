@@ -13,10 +13,11 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from medmodel.core.messages import Command, Message
+from medmodel.core.processes.messages import Command, Message
 from medmodel.predictor import Predictor
 from medmodel.runs import queue, run_index
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.split import read_split, write_split
 from tests.damaged_workspace import IDS, unpack
 from tests.pages.page import open_page, said

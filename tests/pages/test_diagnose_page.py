@@ -20,7 +20,8 @@ from medmodel import predictor
 from medmodel.core.errors import PredictionError
 from medmodel.core.storage import write_json
 from medmodel.imaging.images import decode, pixel_digest
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.prediction import report_view
 from pages._shared.prediction.prediction_view import shuffled_words

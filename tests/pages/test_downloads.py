@@ -25,7 +25,7 @@ def test_downloads_of_a_page_are_told_apart_by_their_names(workspace: Path) -> N
         import pandas as pd
 
         from medmodel.core.config import config_for
-        from medmodel.runs.run import RunStore
+        from medmodel.runs.run_store import RunStore
         from pages._shared.common.downloads import csv_button
 
         run = RunStore().create(config_for("compact", "/data/lungs"))

@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel.ensembles.members import submit
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import EnsembleMember, RunStatus, Status
 from pages._shared.common.model_choice import day_and_time
 from pages._shared.training.bulk_actions import show_bulk_actions

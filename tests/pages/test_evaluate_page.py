@@ -15,7 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.sandbox import MachineBusyError
+from medmodel.core.processes.sandbox import MachineBusyError
 from medmodel.data.datasets import index_dataset
 from medmodel.evaluation import (
     calibration,
@@ -42,7 +42,8 @@ from medmodel.reports.evaluation_html import evaluation_page, model_card_html
 from medmodel.reports.spreadsheet import csv_text
 from medmodel.runs import queue
 from medmodel.runs.copies import ExternalCopies, write_near_copies
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.common import run_cache, thumbnails

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.core import background
+from medmodel.core.processes import background
 from medmodel.core.storage import write_json
 from medmodel.evaluation import external_validation
 from medmodel.inference import import_model
@@ -15,8 +15,9 @@ from medmodel.model_import.description import ImportSettings
 from medmodel.reports.model_card import guideline_items
 from medmodel.reports.run_facts import evaluate_run
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.training import external_run
 from tests.foreign_models import SIDE, write_onnx
 from tests.pages.page import open_page

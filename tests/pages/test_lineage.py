@@ -15,7 +15,9 @@ from medmodel.core.storage import write_json
 from medmodel.data.dataset_trash import delete_dataset
 from medmodel.quality import indexing
 from medmodel.runs import run_index
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_entry import Entry
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Refit
 from pages._shared.common import widgets
 from pages._shared.common.lineage import MOST, Node, dataset_tree, run_tree
@@ -49,7 +51,7 @@ def chain(tree: dict[str, Any]) -> list[dict[str, Any]]:
     return nodes
 
 
-def entries() -> list[run_index.Entry]:
+def entries() -> list[Entry]:
     return run_index.entries(RunStore())
 
 

@@ -10,7 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import TrainConfig
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from pages._shared.common.model_choice import cut_in_the_middle, distinct_labels
 from tests.conftest import draw_class_folders

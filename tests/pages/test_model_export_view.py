@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.core.background import TaskState
+from medmodel.core.processes.background import TaskState
 from medmodel.core.storage import write_json
 from medmodel.export.formats import FORMATS
 from medmodel.export.report import export_folder

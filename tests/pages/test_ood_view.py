@@ -24,9 +24,10 @@ from medmodel.evaluation.ood.results import OodResult, ThresholdBasis
 from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.evaluation.thresholds import Rule, freeze_thresholds
 from medmodel.imaging.images import decode, pixel_digest
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from pages._shared.prediction import ood_view
 from pages._shared.prediction.conformal_view import set_sentence

@@ -71,7 +71,7 @@ def test_one_image_closely(batch: Run) -> None:
 
 def test_without_its_model_the_table_stays(batch: Run, model: Run) -> None:
     from medmodel.runs import queue
-    from medmodel.runs.run import RunStore
+    from medmodel.runs.run_store import RunStore
 
     queue.delete(model, RunStore())
     app = open_page(PAGE, batch=batch.id)

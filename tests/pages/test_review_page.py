@@ -18,7 +18,8 @@ from medmodel.data.datasets import index_folder
 from medmodel.evaluation.review.refit import refits_of
 from medmodel.evaluation.review.review_order import REVIEW_SCORES
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import ModelFacts
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.core.background import BackgroundTask
-from medmodel.core.storage import Lock, write_json
+from medmodel.core.locks import Lock
+from medmodel.core.processes.background import BackgroundTask
+from medmodel.core.storage import write_json
 from medmodel.evaluation.robustness.corruption_test import (
     corruption_task,
 )

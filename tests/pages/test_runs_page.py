@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 from medmodel.core.config import config_for
 from medmodel.runs import queue
 from medmodel.runs.notes import Notes, change_notes, notes_of
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus
 from tests.pages.page import labels, open_page
 

@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from medmodel.core.errors import RunError
 from medmodel.predictor import Predictor
 from medmodel.runs import run_index
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.common.model_choice import model_label
 from pages._shared.evaluation.segmentation_view import all_metrics

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.core import background
 from medmodel.core.config import config_for
+from medmodel.core.processes import background
 from medmodel.core.storage import write_json
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus, Status
 from medmodel.sweeps.search_space import best_sweep
 from medmodel.sweeps.sweep import Trial, Trials, list_sweeps, make_sweep

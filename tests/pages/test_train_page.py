@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.core import background
 from medmodel.core.config import config_for
+from medmodel.core.processes import background
 from medmodel.core.samples import Slicing
 from medmodel.core.settings.augmentation import Augmentation
 from medmodel.core.settings.recipes import RECIPES
@@ -27,7 +27,8 @@ from medmodel.quality import indexing, report_store
 from medmodel.runs import queue
 from medmodel.runs.rate_tests.curve import RATES, RateTest
 from medmodel.runs.rate_tests.job import rate_test_store
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.sweeps.sweep import list_sweeps
 from pages._shared.training import encoder_choice

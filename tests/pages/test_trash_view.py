@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from medmodel.runs import trash
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from pages._shared.common.trash_view import ask_to_empty
 from pages._shared.training.bulk_actions import delete_runs
 from tests.conftest import draw_class_folders

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.core import background
 from medmodel.core.errors import ConfigError, DataError
-from medmodel.core.storage import Lock, read_json, write_json
+from medmodel.core.locks import Lock
+from medmodel.core.processes import background
+from medmodel.core.storage import read_json, write_json
 from medmodel.data import curation, datasets
 from medmodel.imaging import images
 from medmodel.quality import assessment, indexing, report_store, thumbnails

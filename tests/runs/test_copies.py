@@ -12,7 +12,8 @@ from medmodel.core.errors import FileError
 from medmodel.reports import evaluation_html, evaluation_pdf, model_card, run_facts
 from medmodel.runs import copies, run_index
 from medmodel.runs.copies import Copies, copies_of, independent_predictions
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions, write_predictions
 from medmodel.runs.tables.split import SPLIT_COLUMNS, read_split, write_split
 from tests.conftest import draw_class_folders

@@ -9,7 +9,8 @@ import pytest
 from medmodel.core.config import config_for
 from medmodel.core.errors import FileError, RunError
 from medmodel.runs.notes import Notes, change_notes, notes_of
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 
 @pytest.fixture

@@ -18,10 +18,12 @@ import pytest
 from medmodel.core import devices
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
-from medmodel.core.storage import locked, write_json
+from medmodel.core.locks import locked
+from medmodel.core.storage import write_json
 from medmodel.runs import queue, webhook
 from medmodel.runs.claims import Claim, claim_next, claim_run
-from medmodel.runs.run import BATCHES, RATE_TESTS, Run, RunStore
+from medmodel.runs.run import BATCHES, RATE_TESTS, Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus, Status
 
 

@@ -7,7 +7,8 @@ import pytest
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
 from medmodel.runs import claims, queue, run_index
-from medmodel.runs.run import RATE_TESTS, Run, RunStore
+from medmodel.runs.run import RATE_TESTS, Run
+from medmodel.runs.run_store import RunStore
 
 
 @pytest.fixture

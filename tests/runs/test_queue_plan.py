@@ -15,10 +15,11 @@ from medmodel.core.devices import Device
 from medmodel.core.settings.network_names import MODEL_NAMES
 from medmodel.runs import memory, queue, run_index
 from medmodel.runs.memory import memory_needed
+from medmodel.runs.progress.time_plan import batch_plan, time_plan
 from medmodel.runs.queue_plan import WaitingRun, queue_plan
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_entry import Entry
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.time_plan import batch_plan, time_plan
 from tests.finished_run import write_finished_run
 
 COMPACT = config_for("compact", "/data")
@@ -97,7 +98,7 @@ def test_a_data_set_that_is_too_large_for_the_features_is_said(
     queue.submit(TrainConfig("/data", model="efficientnet_lite0_lite2"), RunStore())
     store = RunStore()
 
-    def has(images: int) -> Callable[[run_index.Entry], int]:
+    def has(images: int) -> Callable[[Entry], int]:
         return lambda entry: images
 
     for images, fits in ((1_000, True), (100_000, False)):

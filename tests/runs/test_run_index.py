@@ -18,7 +18,9 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.language import speaking
 from medmodel.runs import run_index
 from medmodel.runs.notes import Notes, change_notes
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_entry import Entry
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import ModelFacts, RunStatus
 
 HISTORY = "attempt,epoch,step,time,loss,accuracy,val_loss,val_accuracy,learning_rate\n"
@@ -78,7 +80,7 @@ def test_changes_are_seen_and_unchanged_files_not_read_again(
 ) -> None:
     run = finished(store, 0.5)
     (before,) = run_index.entries(store)
-    monkeypatch.setattr(run_index, "read_cells", None)
+    monkeypatch.setattr(run_index, "read_entry", None)
     assert run_index.entries(store) == [before]
     monkeypatch.undo()
     path = run.folder / "history.csv"
@@ -109,7 +111,7 @@ def start_anew() -> None:
 def test_a_new_server_reads_what_an_earlier_one_knew(
     store: RunStore, settled: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_index, "_read", None)
+    monkeypatch.setattr(run_index, "read_entry", None)
     (entry,) = run_index.entries(store)
     assert (entry.val_loss, entry.run.id) == (0.25, settled.id)
     assert entry.config == settled.config and entry.status == settled.status
@@ -127,14 +129,14 @@ def test_nothing_old_is_believed_once_a_file_changed(
     path.write_bytes(path.read_bytes() + b" ")
     os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
     read: list[str] = []
-    reading = run_index._read
+    reading = run_index.read_entry
 
-    def noting(run: Run) -> run_index.Entry:
+    def noting(run: Run) -> Entry:
         read.append(run.id)
         return reading(run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_index, "_read", noting)
+        patch.setattr(run_index, "read_entry", noting)
         run_index.entries(store)
     assert read == [settled.id]
 

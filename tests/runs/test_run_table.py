@@ -5,8 +5,8 @@ from dataclasses import replace
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.settings.setting_titles import SETTING_TITLES
 from medmodel.runs.notes import change_notes
-from medmodel.runs.run import RunStore
 from medmodel.runs.run_index import entries
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.run_table import (
     differing_settings,
     distinct_names,

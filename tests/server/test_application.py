@@ -21,8 +21,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_sync
 
 from medmodel.core.config import config_for
-from medmodel.runs.live import Feed, Position
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.live import Feed, Position
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.server import application
 
 NAMES = ["127.0.0.1", "MedModel.Clinic"]

@@ -20,7 +20,7 @@ from websockets.typing import Origin
 from medmodel.benchmark.servers import free_port
 from medmodel.core.config import config_for
 from medmodel.core.environment import REPOSITORY
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from tests.nginx import STICKY, WAYS, await_answers, need_nginx, nginx
 
 need_nginx()

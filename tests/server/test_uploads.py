@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medmodel.core.errors import DataError
-from medmodel.core.storage import Lock
+from medmodel.core.locks import Lock
 from medmodel.data import importing
 from medmodel.server import uploads
 from medmodel.server.guard import Guard

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medmodel.core import background
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import ConfigError, DataError, RunError
+from medmodel.core.processes import background
 from medmodel.core.storage import write_json
 from medmodel.ensembles import members
 from medmodel.evaluation.predictions import Predictions
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.predictions import (
     read_predictions,

@@ -11,12 +11,14 @@ import pytest
 
 from medmodel.cluster.head import Node
 from medmodel.cluster.records import ClusterState, write_cluster_state
-from medmodel.core import background, devices
+from medmodel.core import devices
 from medmodel.core.config import config_for
 from medmodel.core.devices import Device
 from medmodel.core.errors import RunError
+from medmodel.core.processes import background
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.curves import append_epoch
 from medmodel.sweeps import sweep as sweeps

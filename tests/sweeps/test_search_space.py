@@ -13,7 +13,7 @@ from medmodel.core.errors import ConfigError
 from medmodel.core.settings.network_names import FROZEN_MODELS
 from medmodel.core.settings.recipes import RECIPES
 from medmodel.core.storage import read_as, write_json
-from medmodel.runs.time_plan import time_plan
+from medmodel.runs.progress.time_plan import time_plan
 from medmodel.sweeps.search_space import (
     AUGMENTATIONS,
     MOST_TRIALS,

@@ -15,7 +15,8 @@ import pytest
 from medmodel.core.config import config_for
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.networks.models import build_model
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.training import backup
 from medmodel.training.backup import Progress, restore, write_backup
 

@@ -21,8 +21,9 @@ from medmodel.core.storage import read_json
 from medmodel.evaluation.thresholds import Rule, freeze_thresholds, frozen_thresholds
 from medmodel.networks.models import build_model
 from medmodel.runs.failures import NotANumberError
-from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.curves import append_steps
 from medmodel.training import callbacks
 from medmodel.training.callbacks import (

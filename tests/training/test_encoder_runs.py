@@ -15,8 +15,8 @@ from onnx import TensorProto
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import PredictionError, WeightsError
 from medmodel.core.job import UNATTENDED
-from medmodel.core.messages import Command, Message
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.processes.messages import Command, Message
 from medmodel.core.storage import read_json
 from medmodel.evaluation.survival.cohort import feature_images
 from medmodel.export.report import archive_path
@@ -28,9 +28,10 @@ from medmodel.inference.predictor_process import answer
 from medmodel.model_import.encoders import Encoder, read_encoder
 from medmodel.networks import encoder_layer
 from medmodel.networks.features import FEATURES, FeatureNetwork
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training import train
 from tests.encoder_files import (

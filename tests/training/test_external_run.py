@@ -14,9 +14,10 @@ from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference import prediction
 from medmodel.runs import claims, queue, run_index
 from medmodel.runs.copies import copies_of
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training import external_run
 from medmodel.worker import train_claimed

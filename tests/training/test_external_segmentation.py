@@ -15,9 +15,10 @@ from medmodel.evaluation import external_validation
 from medmodel.networks.unet import build_unet
 from medmodel.runs import queue, run_index
 from medmodel.runs.copies import copies_of
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import ModelFacts, RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.segmentation import read_segmentation
 from medmodel.runs.tables.split import read_split
 from medmodel.training import external_run

@@ -17,9 +17,10 @@ from medmodel.core.errors import Cancelled
 from medmodel.core.storage import read_json
 from medmodel.networks.models import MODELS
 from medmodel.runs.failures import NotANumberError
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import fitting, train
 from medmodel.training.backup import Backup
 from tests.conftest import draw_class_folders

@@ -16,8 +16,8 @@ from medmodel.core.job import Job
 from medmodel.data.datasets import Index, index_dataset
 from medmodel.data.splits import assign_splits
 from medmodel.networks import features
-from medmodel.runs.run import RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run_store import RunStore
 from medmodel.training import input_size
 from tests.conftest import draw_class_folders
 

@@ -10,8 +10,8 @@ import pytest
 from medmodel.core.config import config_for
 from medmodel.core.errors import ConfigError
 from medmodel.core.job import UNATTENDED
-from medmodel.core.messages import Command, Message
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.processes.messages import Command, Message
 from medmodel.core.settings.network_names import FROZEN_MODELS
 from medmodel.ensembles.members import ensemble_config
 from medmodel.evaluation.survival.cohort import feature_images
@@ -22,9 +22,10 @@ from medmodel.inference.model_cache import ModelCache
 from medmodel.inference.predictor_process import answer
 from medmodel.networks import instant_onnx, lite, models
 from medmodel.networks.features import COUNTS
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training import train
 from tests.conftest import draw_class_folders

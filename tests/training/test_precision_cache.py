@@ -12,8 +12,8 @@ from medmodel.core.config import config_for
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import write_json
 from medmodel.networks.precision import PrecisionChoice
-from medmodel.runs.run import RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run_store import RunStore
 from medmodel.training import precision_cache
 from medmodel.training.context import TrainingContext
 from medmodel.training.precision_cache import precision_for

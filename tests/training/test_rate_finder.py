@@ -13,6 +13,7 @@ from medmodel import worker
 from medmodel.core.config import config_for
 from medmodel.core.errors import Cancelled, ConfigError
 from medmodel.runs import claims, queue
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.rate_tests.curve import (
     FEWEST,
     RATES,
@@ -27,9 +28,9 @@ from medmodel.runs.rate_tests.job import (
     read_rate_test,
     submit,
 )
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import rate_finder
 
 

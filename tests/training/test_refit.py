@@ -23,9 +23,10 @@ from medmodel.evaluation.review.refit import (
 from medmodel.evaluation.review.review_order import REVIEW_SCORES, images_to_review
 from medmodel.inference import prediction
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import DecisionThreshold, RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.split import read_split
 from medmodel.training import train
 from tests.conftest import draw_class_folders

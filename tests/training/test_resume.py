@@ -19,7 +19,8 @@ from medmodel.benchmark.durability.resume import (
     train_once,
 )
 from medmodel.core.config import config_for
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.training import train
 

@@ -17,9 +17,10 @@ from medmodel.evaluation.ood.detector import FILE_NAME, OodDetector
 from medmodel.inference import prediction
 from medmodel.runs import run_index
 from medmodel.runs.copies import copies_of, has_near_copies
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.cells import read_header
 from medmodel.runs.tables.curves import read_history
 from medmodel.runs.tables.segmentation import read_segmentation

@@ -12,8 +12,9 @@ import pytest
 from medmodel.core.config import config_for
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.prepared import Prepared
-from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.training import softmax_head
 from medmodel.training.context import TrainingContext
 from medmodel.training.logistic_regression import log_probabilities

@@ -18,9 +18,10 @@ from medmodel.data import curation, datasets
 from medmodel.imaging import images
 from medmodel.inference import prediction
 from medmodel.quality import indexing
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from medmodel.training.callbacks import Best
 from medmodel.training.softmax_head import HeadTrainer

@@ -13,8 +13,9 @@ import pytest
 from medmodel.core.config import TrainConfig
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.prepared import Prepared
-from medmodel.runs import watched
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress import watched
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.training.context import TrainingContext
 from medmodel.training.watching import (
     FEWEST,

@@ -21,8 +21,8 @@ from medmodel.data.prepared import Prepared, prepare
 from medmodel.data.splits import assign_splits
 from medmodel.networks import features
 from medmodel.quality import indexing
-from medmodel.runs.run import RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run_store import RunStore
 from medmodel.training.context import TrainingContext
 from medmodel.training.softmax_head import HeadTrainer
 

@@ -25,7 +25,8 @@ from medmodel.core.errors import DataError
 from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.predictor import Predictor
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.split import read_split
 

@@ -27,7 +27,8 @@ from medmodel.evaluation.robustness.corruption_test import (
 )
 from medmodel.quality.indexing import check_folder
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.sweeps.search_space import Dimension, SweepConfig
 from medmodel.sweeps.sweep import start_sweep
 

@@ -19,7 +19,8 @@ from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
 from medmodel.data.synthetic import ensure_sample_dataset
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.cells import read_cells
 
 ARRIVE_SECONDS = 60

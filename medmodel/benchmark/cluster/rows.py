@@ -18,7 +18,8 @@ from medmodel.cluster.head import Head
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.errors import DataError
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.curves import read_history
 from medmodel.sweeps.driver import Driver

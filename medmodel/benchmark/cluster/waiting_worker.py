@@ -14,9 +14,9 @@ import time
 import types
 
 from medmodel import worker
+from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.curves import read_history
 
 EPOCH_SECONDS = 1.0

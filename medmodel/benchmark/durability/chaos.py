@@ -37,7 +37,8 @@ from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import MedModelError, PredictionError
 from medmodel.core.storage import read_json
 from medmodel.predictor import Predictor
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.tables.curves import read_history
 from medmodel.runs.tables.predictions import read_predictions

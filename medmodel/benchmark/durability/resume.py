@@ -30,7 +30,8 @@ from medmodel.benchmark import Measurement, at_least
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.devices import tensorflow_environment
 from medmodel.core.environment import workspace_root
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 
 _VOLATILE = ("attempt", "time")
@@ -60,7 +61,7 @@ PLACES: dict[str, Place] = {
     "step in epoch 2": Place(f"{_CALLBACKS}.on_train_batch_end", 9),
     "validation": Place(f"{_CALLBACKS}.on_test_batch_end", 3),
     "best model saved": Place("medmodel.training.fitting.save_model"),
-    "history written": Place("medmodel.runs.status_writer.append_epoch", 2),
+    "history written": Place("medmodel.runs.progress.status_writer.append_epoch", 2),
     "epoch 1 over": Place("medmodel.training.backup.Backup.on_epoch_end"),
     "epoch 2 over": Place("medmodel.training.backup.Backup.on_epoch_end", 2),
     "trained": Place("medmodel.training.fitting.mark_trained", before=True),
@@ -172,7 +173,7 @@ def ended_at(place: Place, end: Callable[[], object]) -> Iterator[None]:
 
 def train_once(run: Run) -> RunStatus:
     """One attempt in this process; last_state tells how its last epoch ended."""
-    from medmodel.runs.status_writer import StatusWriter
+    from medmodel.runs.progress.status_writer import StatusWriter
     from medmodel.training import backup, fitting, train
 
     def remove_backup(of: Run) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medmodel.benchmark import Measurement, at_least, bench_data
-from medmodel.core import sandbox
 from medmodel.core.errors import MedModelError
+from medmodel.core.processes import sandbox
 
 FOLDER = "found"
 README = "README.md"

@@ -20,8 +20,8 @@ import pandas as pd
 from medmodel.benchmark import Measurement, at_least, at_most
 from medmodel.benchmark.pairs import PairedRatio, paired
 from medmodel.core.errors import DataError
-from medmodel.core.pool import cores
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.processes.pool import cores
 from medmodel.data.prepared import Prepared
 from medmodel.networks import features, instant_onnx
 from medmodel.networks.models import build_model

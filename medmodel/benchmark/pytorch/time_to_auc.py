@@ -17,7 +17,8 @@ from medmodel.benchmark.servers import temporary_workspace, with_data_root
 from medmodel.core.config import config_for
 from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions, score_array
 from medmodel.worker import NICENESS
 

@@ -28,12 +28,14 @@ from medmodel.core.errors import DataError, RunError
 from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
 from medmodel.evaluation.predictions import split_predictions
-from medmodel.runs import claims, queue, time_plan
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs import claims, queue
+from medmodel.runs.progress import time_plan
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.progress.time_left import TimeLeft
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.predictions import read_predictions, score_array
-from medmodel.runs.time_left import TimeLeft
 from medmodel.sweeps.best import BestDriver
 from medmodel.sweeps.driver import LOOK_SECONDS
 from medmodel.sweeps.results import best_trial

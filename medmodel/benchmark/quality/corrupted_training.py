@@ -18,8 +18,8 @@ from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
 from medmodel.evaluation.robustness.corruption_test import read_corruption_test
 from medmodel.inference.corrupt_and_predict import corrupt_and_predict
-from medmodel.runs.run import RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run_store import RunStore
 from medmodel.training import train
 
 _DATA, _SIZE, _EPOCHS, _SHARE, _SEEDS = "pneumoniamnist28", 28, 8, 0.5, 3

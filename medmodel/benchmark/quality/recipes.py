@@ -20,8 +20,9 @@ from medmodel.data.splits import guess_patient_pattern
 from medmodel.data.synthetic import ensure_segmentation_sample
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.segmentation.summary import metrics
-from medmodel.runs.run import Run, RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions, score_array
 from medmodel.runs.tables.segmentation import read_segmentation
 from medmodel.training import train

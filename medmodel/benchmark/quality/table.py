@@ -19,8 +19,8 @@ from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.predictions import split_predictions
-from medmodel.runs.run import RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions
 from medmodel.training import train
 

@@ -22,8 +22,8 @@ from medmodel.evaluation.ood.detector import FILE_NAME, OodDetector
 from medmodel.evaluation.ood.vectors import ood_vectors
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.inference.ood_features import frozen_features
-from medmodel.runs.run import RunStore
-from medmodel.runs.status_writer import StatusWriter
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run_store import RunStore
 from medmodel.training.ood_reference import write_reference
 from medmodel.training.train import prepare_context
 

@@ -35,8 +35,8 @@ from medmodel.evaluation.paired_tests import accuracy_difference, area_differenc
 from medmodel.evaluation.predictions import Predictions, subset
 from medmodel.evaluation.thresholds import at_prevalence, outcome
 from medmodel.reports import figures
-from medmodel.runs.run import RunStore
 from medmodel.runs.run_index import SETTLED_SECONDS, entries
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.run_table import runs_table, searched
 from medmodel.runs.status import RunStatus
 

@@ -11,7 +11,8 @@ from medmodel.cli.output import goes_on, progress_bar
 from medmodel.cli.parameters import FolderParameter
 from medmodel.core.errors import DataError, os_reason
 from medmodel.language import _, translate
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 LOOK_EVERY = 0.3
 """Seconds between two looks at the batch."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from medmodel.cli.doctor.finding import Finding
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import RIGHTS_ADVICE, StorageFault, storage_fault
-from medmodel.core.storage import LITTLE_SPACE, Lock, locked, unique_name, write_json
+from medmodel.core.locks import Lock, locked
+from medmodel.core.storage import LITTLE_SPACE, unique_name, write_json
 from medmodel.language import _, translate
 from medmodel.language.quantities import bytes_text
 

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from medmodel.core.errors import DataError, FileError
-from medmodel.core.storage import Lock, read_as, write_json
+from medmodel.core.locks import Lock
+from medmodel.core.storage import read_as, write_json
 from medmodel.language import _
 
 FILE = "corrections.json"

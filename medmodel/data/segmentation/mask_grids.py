@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
+from medmodel.core.processes import sandbox
 from medmodel.imaging import images, scans
 from medmodel.imaging.decoded_image import HEAD
 from medmodel.language import _

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medmodel.core import pool
 from medmodel.core.errors import DataError, FileError, ImageError, os_reason
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.preprocessing import Fit, Preprocessing
+from medmodel.core.processes import pool
 from medmodel.core.samples import file_of
 from medmodel.core.storage import (
     file_digest,

@@ -6,8 +6,8 @@ import csv
 import io
 from typing import Any
 
-from medmodel.core import sandbox
 from medmodel.core.errors import DataError, ImageError
+from medmodel.core.processes import sandbox
 from medmodel.language import _
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core import sandbox
 from medmodel.core.errors import DataError, ImageError
+from medmodel.core.processes import sandbox
 from medmodel.evaluation.clinical.recist import REPEATABILITY, Lesion, Visit, assess
 from medmodel.language import _
 

@@ -38,7 +38,8 @@ from medmodel.evaluation.paired_tests import accuracy_difference
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue, run_index
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Refit, RunStatus, Status
 from medmodel.runs.tables.predictions import score_columns
 from medmodel.runs.tables.split import read_split, write_split

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medmodel.core import sandbox
+from medmodel.core.processes import sandbox
 from medmodel.imaging.measurement.shapes import PixelSize, Point, Shape, area
 from medmodel.language import _
 

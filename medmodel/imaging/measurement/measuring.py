@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medmodel.core import sandbox
+from medmodel.core.processes import sandbox
 from medmodel.imaging import images, untrusted
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.measurement.shapes import (

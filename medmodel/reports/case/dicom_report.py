@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from medmodel import __version__
-from medmodel.core import sandbox
+from medmodel.core.processes import sandbox
 from medmodel.imaging import untrusted
 from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.untrusted import DataFile

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
+from medmodel.core.processes import sandbox
 from medmodel.imaging import untrusted
 from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.dicom.conforming import COPIED, conforming, stored_text

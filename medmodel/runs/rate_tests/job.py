@@ -16,7 +16,8 @@ from medmodel.core.storage import read_if_whole
 from medmodel.language import _
 from medmodel.runs import queue
 from medmodel.runs.rate_tests.curve import RateTest
-from medmodel.runs.run import RATE_TESTS, Run, RunStore
+from medmodel.runs.run import RATE_TESTS, Run
+from medmodel.runs.run_store import RunStore
 
 KEPT_SECONDS = 86_400.0
 FILE = "rates.json"

@@ -22,12 +22,13 @@ from medmodel.language import _
 from medmodel.networks.ensemble import Part, ensemble_model, part_name
 from medmodel.networks.hardware import choose_devices
 from medmodel.networks.precision import FLOAT32, PrecisionChoice
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.progress.time_plan import time_plan
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import EnsembleMember, ModelFacts, RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.predictions import read_predictions
 from medmodel.runs.tables.split import SPLIT_COLUMNS, read_split, write_split
-from medmodel.runs.time_plan import time_plan
 from medmodel.training.checkpoint import is_trained, mark_trained
 from medmodel.training.context import TrainingContext
 from medmodel.training.environment import write_environment

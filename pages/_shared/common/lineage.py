@@ -18,7 +18,7 @@ from medmodel.evaluation.cross_validation import CrossValidation, cross_validati
 from medmodel.language import _, ngettext
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from pages._shared.common import widgets
 from pages._shared.common.words import STATE_TITLES
 

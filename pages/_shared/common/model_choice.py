@@ -21,7 +21,7 @@ from medmodel.language import _, format_date, ngettext
 from medmodel.reports import plots
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from medmodel.runs.status import RunStatus
 from pages._shared.common.address import show_in_address
 from pages._shared.common.widgets import RUNS, dataset_name, store

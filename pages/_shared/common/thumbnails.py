@@ -10,8 +10,8 @@ from pathlib import Path
 
 from medmodel.core import samples
 from medmodel.core.errors import DataError, MedModelError, os_reason
+from medmodel.core.processes.sandbox import MachineBusyError
 from medmodel.core.regular_files import open_data_file
-from medmodel.core.sandbox import MachineBusyError
 from medmodel.data.folders import safe_folder
 from medmodel.imaging.images import png_bytes
 from medmodel.imaging.untrusted import DataFile, open_image

@@ -16,7 +16,7 @@ from medmodel.core.environment import REPOSITORY, workspace_root
 from medmodel.core.errors import MedModelError
 from medmodel.core.settings.recipes import IMPORTED
 from medmodel.language import _, present_language, translate
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from pages._shared.common.words import disambiguate, plain
 
 TILE = 109

@@ -16,7 +16,7 @@ from medmodel.language import _
 from medmodel.reports.segmentation.metric_rows import estimate_text, title
 from medmodel.runs import run_table
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from pages._shared.common.answer import show_answer
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.tables import show_table

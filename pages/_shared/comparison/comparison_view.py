@@ -26,7 +26,7 @@ from medmodel.reports.run_facts import few_patients, training_size_warnings
 from medmodel.runs import run_table
 from medmodel.runs.copies import compared_copies
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from medmodel.runs.setting_words import setting_text, setting_title
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.answer import show_answer

@@ -9,7 +9,7 @@ import streamlit as st
 from medmodel.core.errors import value_or_problem
 from medmodel.language import _
 from medmodel.runs import run_index
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from medmodel.runs.tables.cells import read_header
 from medmodel.runs.tables.predictions import scored_classes
 from pages._shared.common.address import show_in_address

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from medmodel.core import audit
-from medmodel.core.background import TaskState
 from medmodel.core.errors import DataError, os_reason
+from medmodel.core.processes.background import TaskState
 from medmodel.data import fetching, medmnist
 from medmodel.data.folders import safe_folder
 from medmodel.data.medmnist import SETS, SIZES, PublicSet

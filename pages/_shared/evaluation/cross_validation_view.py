@@ -18,7 +18,7 @@ from medmodel.language import _, ngettext
 from medmodel.runs import queue, run_index
 from medmodel.runs.copies import with_copies
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning

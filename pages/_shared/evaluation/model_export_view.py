@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel.core.background import TaskState
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
+from medmodel.core.processes.background import TaskState
 from medmodel.export import report as reports
 from medmodel.export.formats import FORMATS, ExportFormat
 from medmodel.export.report import ExportReport
 from medmodel.export.task import export_state, start_export
 from medmodel.language import _, translate
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from pages._shared.common.downloads import noted
 from pages._shared.common.words import plain
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.core.background import TaskState
+from medmodel.core.processes.background import TaskState
 from medmodel.evaluation.robustness.corruption_test import (
     MOST_IMAGES,
     CorruptionTest,

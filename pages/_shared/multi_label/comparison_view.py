@@ -22,7 +22,7 @@ from medmodel.reports import comparison_figures
 from medmodel.reports.run_facts import few_patients
 from medmodel.runs import run_table
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import pick_format, show_figure
 from pages._shared.common.downloads import csv_button

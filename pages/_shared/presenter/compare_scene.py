@@ -10,7 +10,7 @@ from medmodel.evaluation import cross_validation
 from medmodel.evaluation.metrics import METRICS
 from medmodel.language import _
 from medmodel.runs import run_index
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from pages._shared.common import run_cache, widgets
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.model_picker import is_tested

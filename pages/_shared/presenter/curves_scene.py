@@ -13,8 +13,8 @@ from medmodel.audience.slide import Chart, Curve, Slide, State
 from medmodel.core.errors import value_or_problem
 from medmodel.language import _, translate
 from medmodel.reports import plots
-from medmodel.runs.live import Curve as GrowingCurve
-from medmodel.runs.live import Feed
+from medmodel.runs.progress.live import Curve as GrowingCurve
+from medmodel.runs.progress.live import Feed
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.tables.curves import METRICS

@@ -14,7 +14,7 @@ from medmodel.data.folders import recent_datasets, safe_folder, subfolders
 from medmodel.language import _
 from medmodel.runs import run_index
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from medmodel.runs.setting_words import what_it_does
 from pages._shared.common import widgets
 from pages._shared.presenter.scene import Scene

@@ -17,8 +17,8 @@ from medmodel.quality import report_store
 from medmodel.quality.checks import DatasetReport
 from medmodel.runs import run_index
 from medmodel.runs.memory import memory_needed
+from medmodel.runs.progress.time_plan import time_plan
 from medmodel.runs.queue_plan import expected_device, known_memory
-from medmodel.runs.time_plan import time_plan
 from pages._shared.common import widgets
 from pages._shared.common.tables import show_table
 from pages._shared.common.words import duration, plain

@@ -19,7 +19,7 @@ from medmodel.reports.plots import shortened
 from medmodel.runs import queue, run_index
 from medmodel.runs.queue_plan import WaitingRun, queue_plan
 from medmodel.runs.run import Run
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from medmodel.runs.status import Status
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown

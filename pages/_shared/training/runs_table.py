@@ -12,7 +12,7 @@ import streamlit as st
 from medmodel.language import N_, SOURCE, _, present_language, translate
 from medmodel.runs import run_table
 from medmodel.runs.notes import change_notes
-from medmodel.runs.run_index import Entry
+from medmodel.runs.run_entry import Entry
 from medmodel.runs.status import RunStatus
 from pages._shared.common import widgets
 from pages._shared.common.legible import legible

@@ -22,7 +22,8 @@ from medmodel.evaluation.predictions import split_predictions, subset
 from medmodel.evaluation.temperature_scaling import Temperature, calibrate
 from medmodel.export.metadata import model_metadata
 from medmodel.runs import run_index
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import DecisionThreshold
 from medmodel.runs.tables.predictions import predicted_position, read_predictions
 from tests.finished_run import decide_by_threshold, write_finished_run

@@ -23,7 +23,7 @@ from medmodel.evaluation.multi_label.comparison import (
 )
 from medmodel.evaluation.paired_tests import area_difference, holm
 from medmodel.runs import run_index
-from medmodel.runs.run import RunStore
+from medmodel.runs.run_store import RunStore
 from tests.evaluation.multi_label.test_finding_results import drawn
 from tests.findings_folder import draw_findings_folder
 from tests.findings_run import write_findings_folds, write_findings_run

@@ -15,8 +15,8 @@ import pytest
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, RLELossless
 
-from medmodel.core import sandbox
 from medmodel.core.errors import ImageError
+from medmodel.core.processes import sandbox
 from medmodel.core.pseudonyms import days_back
 from medmodel.imaging import images, scans
 from medmodel.imaging.dicom import reading

@@ -13,7 +13,8 @@ from medmodel.core.settings.recipes import RECIPES
 from medmodel.core.storage import write_json
 from medmodel.data.datasets import index_dataset
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 from medmodel.runs.tables.curves import append_epoch
 from tests.conftest import draw_class_folders

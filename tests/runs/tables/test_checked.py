@@ -11,7 +11,8 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables import checked
 from medmodel.runs.tables.checked import CHECKSUMS, set_damaged_checksums_aside
 from medmodel.runs.tables.predictions import read_predictions, write_predictions

@@ -6,7 +6,8 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import FileError
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.curves import (
     append_epoch,
     append_steps,

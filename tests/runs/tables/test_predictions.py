@@ -10,7 +10,8 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.predictions import (
     read_predictions,

@@ -7,7 +7,8 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.split import SPLIT_COLUMNS, read_split, write_split
 
 

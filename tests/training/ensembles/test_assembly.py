@@ -18,9 +18,10 @@ from medmodel.inference import attribution, prediction
 from medmodel.inference.export_model import export_model
 from medmodel.inference.predictor_process import _explain
 from medmodel.runs import queue
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.predictions import read_predictions, score_array
 from medmodel.runs.tables.split import read_split, write_split
 from medmodel.training.ensembles import assembly

@@ -18,9 +18,10 @@ from medmodel.inference import prediction
 from medmodel.networks.models import build_model
 from medmodel.reports.multi_label import documents, facts
 from medmodel.runs import queue, run_index
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import ModelFacts, RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.findings import finding_names, read_findings
 from medmodel.training import external_run
 from tests.conftest import draw_class_folders

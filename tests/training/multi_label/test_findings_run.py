@@ -14,9 +14,10 @@ from medmodel.core.errors import ConfigError, DataError, RunError
 from medmodel.data.datasets import index_dataset
 from medmodel.inference import prediction
 from medmodel.runs import run_index
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.runs.tables.cells import read_header
 from medmodel.runs.tables.curves import read_history
 from medmodel.runs.tables.findings import finding_names, read_findings

@@ -10,9 +10,10 @@ import pytest
 import tensorflow as tf
 
 from medmodel.core.config import config_for
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress.status_writer import StatusWriter
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.status_writer import StatusWriter
 from medmodel.training import train
 from medmodel.training.tracking.event_file import FOLDER, EventFile
 

@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from medmodel.core.children import Child, IdleChildren, serve
 from medmodel.core.environment import python_environment, workspace_root
 from medmodel.core.errors import ImageError, MedModelError
-from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.core.processes.children import Child, IdleChildren, serve
+from medmodel.core.processes.messages import BrokenMessage, Message, receive, send
 from medmodel.language import _, translate
 
 SECONDS = 30
@@ -209,7 +209,7 @@ def close() -> None:
 
 def _start_child() -> Child:
     return Child(
-        [sys.executable, "-W", "ignore", "-m", "medmodel.core.sandbox"],
+        [sys.executable, "-W", "ignore", "-m", "medmodel.core.processes.sandbox"],
         python_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         # What a decoder prints is for nobody.
         stdout=subprocess.DEVNULL,

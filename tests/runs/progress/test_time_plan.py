@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medmodel.core.config import config_for
 from medmodel.core.settings.recipes import ENSEMBLE
-from medmodel.runs.time_plan import time_plan
+from medmodel.runs.progress.time_plan import time_plan
 
 
 def test_nothing_is_trained_for_an_ensemble(tmp_path: Path) -> None:

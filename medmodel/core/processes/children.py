@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from medmodel.core.messages import Message, receive, send
+from medmodel.core.processes.messages import Message, receive, send
 
 
 class Child:

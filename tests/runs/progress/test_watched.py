@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from medmodel.core.config import TrainConfig
-from medmodel.runs import watched
-from medmodel.runs.run import Run, RunStore
-from medmodel.runs.watched import Watched, WatchedImage
+from medmodel.runs.progress import watched
+from medmodel.runs.progress.watched import Watched, WatchedImage
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 
 IMAGES = Watched(["a", "b"], [WatchedImage("b", watched.image_uri(b"\x89PNG"))])
 

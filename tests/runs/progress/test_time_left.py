@@ -9,9 +9,9 @@ import pytest
 
 from medmodel.core.config import config_for
 from medmodel.evaluation.ood.fitting import folds_of
-from medmodel.runs import time_left
-from medmodel.runs.time_left import Part, TimeLeft
-from medmodel.runs.time_plan import reference_folds, time_plan
+from medmodel.runs.progress import time_left
+from medmodel.runs.progress.time_left import Part, TimeLeft
+from medmodel.runs.progress.time_plan import reference_folds, time_plan
 
 
 class Clock:

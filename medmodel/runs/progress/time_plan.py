@@ -7,7 +7,7 @@ from pathlib import Path
 from medmodel.core.config import TrainConfig
 from medmodel.core.settings.network_names import FROZEN_MODELS
 from medmodel.core.settings.recipes import ENSEMBLE
-from medmodel.runs.time_left import FILE, Part, TimeLeft
+from medmodel.runs.progress.time_left import FILE, Part, TimeLeft
 
 _CHECK = 0.001
 _PREPARE = 0.001

@@ -22,11 +22,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from medmodel.core import sandbox
-from medmodel.core.children import Child, IdleChildren, serve
 from medmodel.core.environment import python_environment
 from medmodel.core.errors import Cancelled, MedModelError
-from medmodel.core.messages import BrokenMessage, Message, receive, send
+from medmodel.core.processes import sandbox
+from medmodel.core.processes.children import Child, IdleChildren, serve
+from medmodel.core.processes.messages import BrokenMessage, Message, receive, send
 from medmodel.language import N_, SOURCE, _, speaking, translate
 
 LARGEST_CHUNK = 64
@@ -242,7 +242,7 @@ def _environment() -> dict[str, str]:
 
 
 def _start_child() -> Child:
-    command = [sys.executable, "-W", "ignore", "-m", "medmodel.core.pool"]
+    command = [sys.executable, "-W", "ignore", "-m", "medmodel.core.processes.pool"]
     return Child(command, _environment(), stdout=2)
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.core import pool, sandbox
 from medmodel.core.errors import Cancelled, MedModelError
-from medmodel.core.messages import Message, send
+from medmodel.core.processes import pool, sandbox
+from medmodel.core.processes.messages import Message, send
 from medmodel.language import SOURCE, present_language, speaking
 
 
@@ -129,10 +129,10 @@ def test_an_item_has_a_limit_of_time() -> None:
     question = Message({"task": f"{__name__}:never_end_on_seven", "arguments": [[7]]})
     code = (
         "from medmodel.core import pool\n"
-        "from medmodel.core.messages import Message\n"
+        "from medmodel.core.processes.messages import Message\n"
         f"pool.SECONDS = 1\npool._answer(Message({question.facts!r}))"
     )
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60)
     assert done.returncode == -signal.SIGALRM
 
@@ -225,7 +225,7 @@ def test_works_below_any_main_module(tmp_path: Path) -> None:
         "from tests.core.test_pool import double\n"
         "print(sum(sum(a) for _, a in pool.map_chunks(double, [1, 2], 2, few=0)))\n"
     )
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[3])
     done = subprocess.run(
         [sys.executable, str(script)],
         env={**os.environ, "PYTHONPATH": root},

@@ -17,7 +17,8 @@ from typing import Any
 from medmodel.core.environment import python_environment
 from medmodel.core.errors import MedModelError, os_reason
 from medmodel.core.job import Job
-from medmodel.core.storage import Lock, locked, open_log, read_json, write_json
+from medmodel.core.locks import Lock, locked
+from medmodel.core.storage import open_log, read_json, write_json
 from medmodel.language import _
 
 GRACE_SECONDS = 20.0

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medmodel.core.config import config_for
-from medmodel.runs import live, watched
-from medmodel.runs.live import POINTS, Curve, Feed, Position, Tail
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.progress import live, watched
+from medmodel.runs.progress.live import POINTS, Curve, Feed, Position, Tail
+from medmodel.runs.progress.watched import Watched, WatchedImage
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.watched import Watched, WatchedImage
 
 HEADER = "time,epoch,step,loss,accuracy\n"
 

@@ -13,14 +13,16 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.environment import REPOSITORY
-from medmodel.core.storage import Lock, read_json
-from medmodel.runs import status_writer
-from medmodel.runs import status_writer as reporter_module
-from medmodel.runs.run import Run, RunStore
+from medmodel.core.locks import Lock
+from medmodel.core.storage import read_json
+from medmodel.runs.progress import status_writer
+from medmodel.runs.progress import status_writer as reporter_module
+from medmodel.runs.progress.status_writer import WRITTEN, StatusWriter
+from medmodel.runs.progress.time_left import Part, TimeLeft
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
-from medmodel.runs.status_writer import WRITTEN, StatusWriter
 from medmodel.runs.tables.curves import EPOCH_COLUMNS
-from medmodel.runs.time_left import Part, TimeLeft
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from medmodel.core.messages import (
+from medmodel.core.processes.messages import (
     LARGEST_HEADER,
     BrokenMessage,
     Message,

@@ -20,6 +20,7 @@ from medmodel.core.job import Job
 from medmodel.core.regular_files import open_for_writing
 from medmodel.core.storage import remove_temporaries
 from medmodel.language import N_, _
+from medmodel.runs.progress.time_left import TimeLeft
 from medmodel.runs.run import Run
 from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.tables.curves import (
@@ -28,7 +29,6 @@ from medmodel.runs.tables.curves import (
     rewind_history,
     rewind_steps,
 )
-from medmodel.runs.time_left import TimeLeft
 
 LOOK_SECONDS = 0.05
 FLUSH_SECONDS = 0.1

@@ -18,8 +18,10 @@ from typing import Any
 from medmodel.core.errors import MedModelError
 from medmodel.core.regular_files import open_regular
 from medmodel.language import translate
-from medmodel.runs import run_index, watched
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs import run_index
+from medmodel.runs.progress import watched
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus, Status
 from medmodel.runs.tables.curves import METRICS, named_columns
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from medmodel.core import background
-from medmodel.core.background import BackgroundTask, TaskState
 from medmodel.core.environment import REPOSITORY, python_environment
 from medmodel.core.errors import DataError
-from medmodel.core.storage import Lock, read_json, write_json
+from medmodel.core.locks import Lock
+from medmodel.core.processes import background
+from medmodel.core.processes.background import BackgroundTask, TaskState
+from medmodel.core.storage import read_json, write_json
 
 
 @pytest.fixture

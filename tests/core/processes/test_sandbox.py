@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medmodel.core import sandbox
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import ConfigError, ImageError, MedModelError
+from medmodel.core.processes import sandbox
 
 HERE = __name__
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)

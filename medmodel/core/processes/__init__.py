@@ -1,0 +1,1 @@
+"""Processes: messages between them, children, pool, sandbox, background tasks."""
