@@ -75,6 +75,7 @@ class BestDriver:
         check_layout(layout)
         self._images = len(layout.files)
         self._ensemble = members_config(self.config.base)
+        self._size = 0
         self._members_known = 0
         results = sweep.results
         self._trials, self._no_ensemble = list(results.trials), results.no_ensemble
@@ -114,6 +115,7 @@ class BestDriver:
         self._members_known = len(known)
         with contextlib.suppress(MedModelError):
             runs = [self.store.get(run) for run in known]
+            self._size = runs[0].model_facts.preprocessing.size
             size = max(run.model_facts.preprocessing.size for run in runs)
             held_out = len(read_predictions(runs[0])) / max(self._images, 1)
             self._ensemble = members_config(self.config.base, size, held_out)
@@ -261,6 +263,9 @@ class BestDriver:
             return replace(config, name=f"{self.sweep.title}, {CANDIDATES[key].title}")
 
     def _seconds(self, config: TrainConfig) -> float:
+        if config.training == "frozen" and not config.size:
+            # What validation chose for the first candidate is chosen for others, too.
+            config = replace(config, size=self._size)
         return time_plan(config, self._images, self.store.root).whole
 
 

@@ -214,6 +214,21 @@ def test_the_time_of_an_ensemble_is_planned_by_its_members(world: World) -> None
     assert planned.test_fraction == 0
 
 
+def test_the_size_that_validation_chose_is_planned_for_the_others(world: World) -> None:
+    config = candidate_config(world.driver.config.base, "together")
+    driver = BestDriver(world.sweep, RunStore(), lambda: world.now)
+    before = driver._seconds(config)
+    driver.step()
+    (run,) = world.waiting()
+    world.finish(0)
+    facts = run.model_facts
+    size = replace(facts.preprocessing, size=320)
+    run.write_model_facts(replace(facts, preprocessing=size))
+    driver.look()
+    assert driver._seconds(config) == driver._seconds(replace(config, size=320))
+    assert driver._seconds(config) > before
+
+
 def test_the_baseline_is_tried_however_short_the_time(world: World) -> None:
     world.seconds = 10_000
     assert world.driver.step() and world.keys() == ["instant"]

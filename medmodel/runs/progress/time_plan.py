@@ -9,14 +9,15 @@ from medmodel.core.settings.network_names import FROZEN_MODELS
 from medmodel.core.settings.recipes import ENSEMBLE
 from medmodel.runs.progress.time_left import FILE, Part, TimeLeft
 
+# Seconds of two cores that have a little other work.
 _CHECK = 0.001
 _PREPARE = 0.001
-_FEATURES = 0.005
-"""Seconds per image of 128 by 128 pixels through the frozen network, two cores."""
+_FEATURES = 0.0015
+"""Per image of 128 by 128 pixels through the frozen network; 0.0012 to 0.0016 measured."""
 _TOGETHER = 2.5
 """Times that Lite0 and Lite2 together take it."""
 _STEP_PIXEL = 3e-7
-"""Seconds per pixel of a training step through the smallest network, two cores."""
+"""Seconds per pixel of a training step through the smallest network."""
 _STEP_COST = {"document_cnn": 1.0, "compact_resnet": 1.5, "unet_lite0": 13.0}
 """Times that a network's step takes it."""
 _OTHER_STEP_COST = 4.0
@@ -27,10 +28,11 @@ _FIRST_ANSWER = 0.5
 """Seconds until a network is read and has answered for the first time."""
 _FIRST_BLOCK = 4.5
 """Seconds until a batch has read its model and the first images are answered."""
-_HEAD_PASS = 1e-4
-_PILOT_IMAGES, _PILOT_COST, _PILOT_UNIT = 750, 8, 0.0022
+_HEAD_PASS, _HEAD_IMAGE = 0.04, 2e-5
+"""Of a pass over all features, and of each image's in it."""
+_PILOT_IMAGES, _PILOT_COST, _PILOT_UNIT = 750, 8, 0.0015
 """Images of the pilot at most, units to try one at both sizes, seconds for a unit."""
-_COPIES = 0.006
+_COPIES, _COPIES_IMAGE = 2.0, 5e-4
 _FITTED, _JUDGED, _CROSS_FITTED, _FEWEST_FOLDS = 1000, 400, 6000, 5
 """Images of the out-of-distribution detector, and how its cross-fit is divided."""
 _FOLD = 0.0001
@@ -67,7 +69,7 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     key_of_answers = f"evaluating-{network}"
     parts += [
         _training_part(config, training, network),
-        Part("copies", 0, _COPIES * images, f"copies-of-{images}"),
+        _copies(images),
         Part("evaluating", held_out, network_seconds, key_of_answers, _FIRST_ANSWER),
         *_reference_parts(config, images, training),
     ]
@@ -103,16 +105,23 @@ def _ensemble_parts(config: TrainConfig, images: int) -> list[Part]:
         Part("checking", images, _CHECK, "checking"),
         Part("members", _MEMBERS, _FIRST_ANSWER, "members"),
         Part("preparing", images, _PREPARE, f"preparing-{config.size}"),
-        Part("copies", 0, _COPIES * images, f"copies-of-{images}"),
+        _copies(images),
         Part("evaluating", held_out, seconds, key, _FIRST_ANSWER),
         *_reference_parts(config, images, max(images - held_out, 1)),
     ]
 
 
+def _copies(images: int) -> Part:
+    """The search for near copies of test images among the others."""
+    seconds = _COPIES + _COPIES_IMAGE * images
+    return Part("copies", 0, seconds, f"copies-of-{images}")
+
+
 def _training_part(config: TrainConfig, images: int, network: str) -> Part:
     if config.training == "frozen":
         # The time of a pass grows with the images.
-        seconds, key = _HEAD_PASS * images, f"training-{network}-{images}"
+        seconds = _HEAD_PASS + _HEAD_IMAGE * images
+        key = f"training-{network}-{images}"
         return Part("training", config.epochs, seconds, key)
     steps = -(-images // config.batch_size)
     seconds = _STEP_PIXEL * config.batch_size * config.size**2
