@@ -304,12 +304,13 @@ class LiveRun {
     if (s.state === "running" && s.heartbeat) {
       found.push([facts.last_update, fill(time.ago, { time: duration(Date.now() / 1000 - this.heard, time) })]);
     }
+    // First what a narrow page must not cut: it shows one row.
+    if (s.device) found.push([facts.device, s.device]);
+    if (s.precision) found.push([facts.precision, s.precision]);
     const rate = last(this.epochs[6] ?? []);
     if (rate != null) found.push([facts.learning_rate, `${+rate.toPrecision(2)}`]);
     // A third entry of the legend would take the place of the curves.
     if (this.component.data.frozen && this.steps[0].length) found.push([facts.dotted, facts.not_yet_learned]);
-    if (s.device) found.push([facts.device, s.device]);
-    if (s.precision) found.push([facts.precision, s.precision]);
     if (s.step || s.steps) found.push([facts.step, of(s.step, s.steps)]);
     if (s.state === "running") found.push(...Object.entries(s.usage ?? {}));
     return found;

@@ -27,7 +27,7 @@ from medmodel.cli.output import (
 )
 from medmodel.cli.parameters import RunOrBatchParameter
 from medmodel.core.errors import RunError
-from medmodel.language import _, translate
+from medmodel.language import _, ngettext, translate
 from medmodel.language.quantities import duration
 from medmodel.runs import queue
 from medmodel.runs.progress.live import Tail
@@ -272,7 +272,14 @@ def _number(value: float) -> str:
 def _say_end(run: Run, status: Status) -> None:
     """How a run ended: what to do next, or why it failed."""
     if status.state is RunStatus.DONE and run.is_batch:
-        say(_("{id} is done: {images:,} images.", id=run.id, images=status.total))
+        say(
+            ngettext(
+                "{id} is done: {count:,} image.",
+                "{id} is done: {count:,} images.",
+                status.total,
+                id=run.id,
+            )
+        )
         say(_("Write its table: medmodel watch {id} --output FILE.csv", id=run.id))
         return
     if status.state is RunStatus.DONE:

@@ -89,17 +89,20 @@ class LimitingGroup:
     name: str = ""
     finding: bool = False
 
+    @property
+    def size(self) -> str:
+        """How many they are, without what they have in common: `6 patients`."""
+        if self.of_patients:
+            return ngettext("{count:,} patient", "{count:,} patients", self.count)
+        return ngettext("{count:,} image", "{count:,} images", self.count)
+
     def __str__(self) -> str:
         """As people read it: `6 patients of class pneumonia`."""
         count, name = self.count, self.name
         if self.finding:
             return self._of_finding()
         if self.members == "all":
-            return (
-                ngettext("{count:,} patient", "{count:,} patients", count)
-                if self.of_patients
-                else ngettext("{count:,} image", "{count:,} images", count)
-            )
+            return self.size
         if self.members == "class":
             return (
                 ngettext(
@@ -257,6 +260,17 @@ class Estimate:
             "{estimate}, n = {count:,} images",
             self.n,
             estimate=str(self),
+        )
+
+    @property
+    def beside_its_class(self) -> str:
+        """`0.833, too few (6 patients), n = 24`, where the row names the class."""
+        few = self.too_few
+        if not self.measurable:
+            return str(self)
+        interval = self.interval if few is None else too_few(few.size)
+        return _(
+            "{estimate}, n = {count:,}", estimate=self._text(interval), count=self.n
         )
 
     def _text(self, interval: str) -> str:

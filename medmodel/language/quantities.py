@@ -27,6 +27,12 @@ def duration(seconds: float) -> str:
     return _("{hours} h {minutes} min", hours=hours, minutes=minutes)
 
 
+def rounded(seconds: float) -> float:
+    """Seconds with no more digits than a guess has, for `duration`."""
+    unit = 10 if seconds < 60 else 60 if seconds < 3600 else 600
+    return max(round(seconds / unit), 1) * unit
+
+
 def ago(moment: float) -> str:
     """How long ago a moment (seconds since 1970) was: `3 min ago`."""
     passed = max(time.time() - moment, 0)

@@ -170,7 +170,11 @@ def _excluded(decided: Sequence[Action]) -> str:
     left = sum(len(group) for groups in out for group in groups)
     if not left:
         return ""
-    return _("{files:,} files left out after looking at them.", files=left)
+    return ngettext(
+        "{count:,} file left out after looking at it.",
+        "{count:,} files left out after looking at them.",
+        left,
+    )
 
 
 def _missing(report: DatasetReport) -> str:

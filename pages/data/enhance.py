@@ -159,7 +159,8 @@ def show_histogram(images: dict[str, Pixels]) -> None:
             x=np.arange(0, 256, 4), y=shares, name=title, line_color=colour
         )
     drawing.update_xaxes(title=_("Grey level"))
-    drawing.update_layout(showlegend=True)
+    # Below the button that downloads the figure.
+    drawing.update_layout(showlegend=True, legend={"y": 0.85})
     show_figure(drawing, "histogram", _("Histogram of both images"))
 
 

@@ -66,6 +66,8 @@ for column, (title, text, page, label, icon) in zip(st.columns(3), STEPS, strict
         kind = "primary" if page == upcoming else "secondary"
         if st.button(label, type=kind, icon=icon):
             st.switch_page(page)
+# What a newcomer does first stands above what is for an audience.
+newcomer = st.container()
 # On a projector the menu's foot, with its button, is below the first screen.
 st.caption(
     _(
@@ -75,14 +77,14 @@ st.caption(
     )
 )
 if not found and (workspace_root() / "datasets" / SAMPLE_NAME).is_dir():
-    st.caption(
+    newcomer.caption(
         _(
             "New here? A synthetic sample data set of CT-like images is "
             "included: press **Train a model**, then **Train**."
         )
     )
 elif not found:  # it is being drawn, or was deleted: Train offers other data first
-    st.caption(
+    newcomer.caption(
         _(
             "New here? Press **Choose a data set**, then **{sample}**: synthetic "
             "CT-like images to try things out.",

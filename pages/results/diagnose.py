@@ -24,7 +24,7 @@ from pages._shared.multi_label.diagnosis_view import (
     show_findings_of,
     worth_sentence,
 )
-from pages._shared.prediction.case_table import choose_case
+from pages._shared.prediction.case_table import show_cases, step_through
 from pages._shared.prediction.cases import (
     MOST_IMAGES,
     Case,
@@ -36,6 +36,7 @@ from pages._shared.prediction.cases import (
 from pages._shared.prediction.conformal_view import show_set
 from pages._shared.prediction.ood_view import (
     familiarity,
+    familiarity_below,
     may_show_answer,
     show_neighbours,
 )
@@ -183,11 +184,26 @@ def baseline_sentences(run: Run) -> str:
     return join_sentences([baseline, *leaked, *few])
 
 
-def show_case(runs: list[Run], cases: list[Case]) -> None:
-    """The chosen image through one model, or several side by side."""
+def show_case(runs: list[Run], cases: list[Case], chosen: int) -> None:
+    """The chosen image through one model, or several side by side; then all images."""
     with st.spinner(asking()):
         of_all = [ask(run, cases) for run in runs]
-    chosen = choose_case(of_all[0], refused()) if len(cases) > 1 else 0
+    show_chosen(runs, cases, of_all, chosen)
+    if len(cases) > 1:
+        show_cases(of_all[0], refused(), chosen)
+
+
+def show_chosen(
+    runs: list[Run], cases: list[Case], of_all: list[list[Answer]], chosen: int
+) -> None:
+    """The chosen image and what the models say of it.
+
+    Args:
+        runs: The models.
+        cases: All images.
+        of_all: Of each model its answers, one for each image.
+        chosen: Position of the image to show.
+    """
     answers = [of_model[chosen] for of_model in of_all]
     case = choose_frame(cases[chosen])
     if case is not cases[chosen]:
@@ -225,7 +241,9 @@ def show_alone(answer: Answer) -> None:
             if case.label
             else ""
         )
-        sentences = filter(None, [known, familiarity(answer), model_sentence(run)])
+        sentences = filter(
+            None, [known, familiarity_below(answer), model_sentence(run)]
+        )
         resembles = meaning("out-of-distribution (OOD)", "accuracy", "interval")
         st.markdown(plain(join_sentences(sentences)), help=resembles)
     with left:
@@ -326,6 +344,7 @@ def show() -> None:
         case = pick_case(cases, note) if multi_label and cases else None
         if note and not multi_label:
             st.caption(f":material/science: {note}")
+        chosen = step_through(cases) if len(cases) > 1 and not alone else 0
     show_refused()
     if case is not None:
         show_findings_of(run, case)
@@ -338,7 +357,7 @@ def show() -> None:
         st.caption(plain(dice_sentence(run)))
         show_empty(run)
     elif cases:
-        show_case([run, *others], cases)
+        show_case([run, *others], cases, chosen)
     else:
         st.caption(
             plain(join_sentences([model_sentence(run), baseline_sentences(run)]))

@@ -75,8 +75,9 @@ def show(run: Run) -> None:
         else:
             _show_part(run, view)
         show_advice(run)
-        show_lineage(run, widgets.EVALUATE)
     show_frame_details(run, evaluation)
+    with errors_shown():
+        show_lineage(run, widgets.EVALUATE)
 
 
 def _show_part(run: Run, view: str) -> None:

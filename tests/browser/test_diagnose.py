@@ -100,13 +100,13 @@ def test_a_bad_file_beside_a_good_one(page: Page, app: AppServer, run: Run) -> N
 def test_arrow_keys_step_through_many(page: Page, app: AppServer, run: Run) -> None:
     opened(page, app, run)
     press(page, page.get_by_role("button", name="Try 3 images"))
-    expect(page.get_by_text("1 of 3: ")).to_be_visible()
+    expect(page.get_by_text("1 of 3", exact=True)).to_be_visible()
     press(page, page.get_by_text("Predicted class:").first)
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_text("2 of 3: ")).to_be_visible()
+    expect(page.get_by_text("2 of 3", exact=True)).to_be_visible()
     at_rest(page)
     page.keyboard.press("ArrowLeft")
-    expect(page.get_by_text("1 of 3: ")).to_be_visible()
+    expect(page.get_by_text("1 of 3", exact=True)).to_be_visible()
     at_rest(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()

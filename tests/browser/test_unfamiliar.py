@@ -49,7 +49,7 @@ def test_a_photograph_is_refused_until_somebody_insists(
 ) -> None:
     opened(page, app, run)
     page.locator("input[type=file]").set_input_files([photograph()])
-    unlike = page.get_by_text("It is unlike the training data.").first
+    unlike = page.get_by_text("Unlike the training data").first
     expect(unlike).to_be_visible()
     at_rest(page)
     choice = page.get_by_text("Predicted class:").first

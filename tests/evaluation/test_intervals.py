@@ -367,6 +367,8 @@ def test_what_is_too_few_is_said_with_its_class(patients: bool) -> None:
     assert rare["brier"].with_n.endswith(", n = 96 images") or not patients
     assert rare["sensitivity"].with_n.endswith(" of class b), n = 6 images")
     assert rare["sensitivity"].short == "0.833, too few (6)"
+    assert rare["sensitivity"].beside_its_class == f"0.833, too few (6 {unit}), n = 6"
+    assert NOT_MEASURABLE.beside_its_class == "not measurable"
     assert rare["accuracy"].short == str(rare["accuracy"])
     assert NOT_MEASURABLE.with_n == "not measurable"
 

@@ -199,7 +199,7 @@ def test_many_pictures_and_steps_through_them(runs: Runs) -> None:
     assert list(table.columns)[-2:] == ["dark", "light"]
     press(app, "Next")
     press(app, "Next")
-    assert f"3 of 3: {files[2].name}" in [text.value for text in app.text]
+    assert "3 of 3" in [text.value for text in app.text]
     assert next(b for b in app.button if b.label == "Next").disabled
 
 

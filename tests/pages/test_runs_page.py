@@ -13,11 +13,14 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import config_for
-from medmodel.runs import queue
+from medmodel.core.devices import Device
+from medmodel.runs import queue, run_index
 from medmodel.runs.notes import Notes, change_notes, notes_of
+from medmodel.runs.queue_plan import WaitingRun
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus
+from pages._shared.training.queue_view import _when
 from tests.pages.page import labels, open_page
 
 NOTING = {"Pin", "Keep"}
@@ -279,6 +282,16 @@ def test_a_stopped_run_goes_back_to_the_queue(make: Callable[..., Run]) -> None:
     next(b for b in app.button if b.label == "Resume").click().run()
     assert run.status.state is RunStatus.QUEUED
     assert "Stop" in labels(app)
+
+
+@pytest.mark.parametrize(("seconds", "time"), [(49, "50 s"), (1122, "19 min")])
+def test_a_start_is_told_no_more_exactly_than_it_is_known(
+    seconds: float, time: str, make: Callable[..., Run], workspace: Path
+) -> None:
+    make(RunStatus.QUEUED)
+    (entry,) = run_index.entries(RunStore(workspace))
+    waiting = WaitingRun(entry, seconds, 0, 0, Device("cpu", "Processor"))
+    assert _when(waiting) == f"Expected to start in about {time}."
 
 
 def test_a_waiting_run_leaves_the_queue(make: Callable[..., Run]) -> None:

@@ -12,7 +12,7 @@ from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import RIGHTS_ADVICE, StorageFault, storage_fault
 from medmodel.core.locks import Lock, locked
 from medmodel.core.storage import LITTLE_SPACE, unique_name, write_json
-from medmodel.language import _, translate
+from medmodel.language import _, ngettext, translate
 from medmodel.language.quantities import bytes_text
 
 
@@ -123,5 +123,10 @@ def data_folder(folder: Path) -> Iterator[Finding]:
     yield Finding(
         "data",
         "ok",
-        _("Data folder {folder}: {number:,} folders.", folder=folder, number=number),
+        ngettext(
+            "Data folder {folder}: {count:,} folder.",
+            "Data folder {folder}: {count:,} folders.",
+            number,
+            folder=folder,
+        ),
     )

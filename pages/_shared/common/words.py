@@ -7,10 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from medmodel.language import N_
-from medmodel.language.quantities import ago, bytes_text, duration
+from medmodel.language.quantities import ago, bytes_text, duration, rounded
 from medmodel.runs.status import RunStatus
 
-__all__ = ["STATE_TITLES", "ago", "bytes_text", "disambiguate", "duration", "plain"]
+__all__ = [
+    "STATE_TITLES",
+    "ago",
+    "bytes_text",
+    "disambiguate",
+    "duration",
+    "plain",
+    "rounded",
+]
 
 STATE_TITLES = {
     RunStatus.QUEUED: N_("Waiting"),

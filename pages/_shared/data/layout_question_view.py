@@ -28,7 +28,15 @@ from medmodel.data.layouts.split_names import Role
 from medmodel.data.tables.encodings import ENCODINGS
 from medmodel.data.tables.finding_columns import SIGNS, findings_in, suggested_sign
 from medmodel.data.tables.table_preview import TablePreview
-from medmodel.language import N_, SOURCE, _, join_sentences, speaking, translate
+from medmodel.language import (
+    N_,
+    SOURCE,
+    _,
+    join_sentences,
+    ngettext,
+    speaking,
+    translate,
+)
 from medmodel.language.right_to_left import isolated
 from medmodel.quality import indexing, thumbnails
 from pages._shared.common.tables import show_table
@@ -235,7 +243,9 @@ def _strip(folder: Path, paths: tuple[str, ...]) -> bytes:
 
 def _image_titles(counts: Mapping[str, int]) -> dict[str, str]:
     return {
-        name: _("{name} ({images:,} images)", name=name, images=count)
+        name: ngettext(
+            "{name} ({count:,} image)", "{name} ({count:,} images)", count, name=name
+        )
         for name, count in counts.items()
     }
 

@@ -12,7 +12,7 @@ from medmodel.core import audit
 from medmodel.core.samples import AXES, Slicing
 from medmodel.data import curation
 from medmodel.data.curation import Action
-from medmodel.language import N_, _, translate
+from medmodel.language import N_, _, ngettext, translate
 from medmodel.quality import indexing
 from medmodel.quality.checks import DatasetReport
 from pages._shared.common.words import plain
@@ -31,7 +31,11 @@ def show_slices(folder: Path, report: DatasetReport) -> None:
     if not report.volumes:
         return
     now = curation.slicing(indexing.decisions(folder))
-    title = _("Slices and frames ({files:,} files hold several)", files=report.volumes)
+    title = ngettext(
+        "Slices and frames ({count:,} file holds several)",
+        "Slices and frames ({count:,} files hold several)",
+        report.volumes,
+    )
     with st.expander(title, icon=":material/stacks:"):
         st.markdown(
             _(

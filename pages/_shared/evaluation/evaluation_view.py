@@ -246,12 +246,12 @@ def show_classes(evaluation: Evaluation) -> None:
         {
             _("Class"): [result.name for result in evaluation.per_class],
             _("Sensitivity"): [
-                result.sensitivity.with_n for result in evaluation.per_class
+                result.sensitivity.beside_its_class for result in evaluation.per_class
             ],
             _("Precision"): [
-                result.precision.with_n for result in evaluation.per_class
+                result.precision.beside_its_class for result in evaluation.per_class
             ],
-            "AUC": [result.auc.with_n for result in evaluation.per_class],
+            "AUC": [result.auc.beside_its_class for result in evaluation.per_class],
         }
     )
     show_table(

@@ -22,7 +22,7 @@ from medmodel.evaluation.thresholds import (
     later_choices,
     outcome,
 )
-from medmodel.language import N_, _, format_date
+from medmodel.language import N_, _, format_date, ngettext
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
@@ -228,7 +228,8 @@ def _show_outcome(outcome: Outcome) -> None:
                 st.caption(plain(f"{rates[key]} {outcome.metrics[key]}"))
             else:
                 images = outcome.metrics[key].n
-                st.caption(plain(_("of {images:,} images", images=images)))
+                of = ngettext("of {count:,} image", "of {count:,} images", images)
+                st.caption(plain(of))
     st.caption(
         plain(
             _(

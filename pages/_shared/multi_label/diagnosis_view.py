@@ -28,7 +28,7 @@ from pages._shared.multi_label.evaluation_cache import (
 from pages._shared.multi_label.sets_view import show_finding_sets_of
 from pages._shared.prediction.cases import Case
 from pages._shared.prediction.ood_view import (
-    familiarity,
+    familiarity_below,
     may_show_answer,
     show_neighbours,
 )
@@ -109,7 +109,7 @@ def _show_alone(answer: Answer, decisions: Sequence[Decision]) -> None:
         if shown:
             show_answer(predicted_sentence(answer.probabilities, decisions))
         # In two lines: below them the image stands on a projector's first screen.
-        if resembles := familiarity(answer):
+        if resembles := familiarity_below(answer):
             st.markdown(plain(resembles))
     with left, errors_shown():
         if shown:

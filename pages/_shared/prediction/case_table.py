@@ -26,18 +26,44 @@ _TABLE = "case-table"
 UNLIKE = N_("unlike the training data")
 
 
-def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
-    """Shows the table, the CSV button and the steps; returns the chosen position.
+def step_through(cases: Sequence[Case]) -> int:
+    """Shows the steps from image to image; returns the chosen position.
+
+    They stand above the answer, the table below it: the answer is what is looked at.
+
+    Args:
+        cases: The images, two or more.
+    """
+    chosen, last = _position(cases), len(cases) - 1
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        steps = {_("Previous"): ("Left", chosen - 1), _("Next"): ("Right", chosen + 1)}
+        for label, (key, place) in steps.items():
+            st.button(
+                label,
+                shortcut=key,
+                disabled=not 0 <= place <= last,
+                on_click=_go_to,
+                args=(cases[min(max(place, 0), last)].key,),
+            )
+        st.text(_("{number} of {images}", number=chosen + 1, images=len(cases)))
+    return chosen
+
+
+def show_cases(
+    answers: Sequence[Answer], refused: Sequence[Refused], chosen: int
+) -> None:
+    """Shows the table of all images, of which a click chooses one, and the CSV button.
 
     Args:
         answers: One model's, one for each image.
         refused: Files that could not be read.
+        chosen: Position of the image whose answer is shown.
     """
     run, cases = answers[0].run, [answer.case for answer in answers]
-    chosen = _position(cases)
     unlike = [is_unlike_training(answer) for answer in answers]
     # The table's own mark follows the arrow keys.
     st.session_state[_TABLE] = {"selection": {"rows": [chosen], "columns": []}}
+    st.subheader(_("All images"), anchor=False)
     show_table(
         _table(answers, unlike),
         hide_index=True,
@@ -52,44 +78,14 @@ def choose_case(answers: Sequence[Answer], refused: Sequence[Refused]) -> int:
         },
         alt=_("Images with the predicted class and scores"),
     )
-    back, forward, place, download = st.columns(
-        [1, 1, 3, 1.4], vertical_alignment="center"
-    )
-    last = len(cases) - 1
-    back.button(
-        _("Previous"),
-        shortcut="Left",
-        disabled=chosen == 0,
-        width="stretch",
-        on_click=_go_to,
-        args=(cases[max(chosen - 1, 0)].key,),
-    )
-    forward.button(
-        _("Next"),
-        shortcut="Right",
-        disabled=chosen == last,
-        width="stretch",
-        on_click=_go_to,
-        args=(cases[min(chosen + 1, last)].key,),
-    )
-    place.text(
-        _(
-            "{number} of {images}: {file}",
-            number=chosen + 1,
-            images=len(cases),
-            file=cases[chosen].name,
-        )
-    )
-    download.download_button(
+    st.download_button(
         _("Download CSV"),
         csv_file(csv_text(answers, refused, unlike)),
         file_name=f"images-{run.id}.csv",
         mime="text/csv",
         icon=":material/download:",
-        width="stretch",
         on_click=lambda: audit.record("export", run=run.id, images=len(cases)),
     )
-    return chosen
 
 
 def csv_text(

@@ -51,14 +51,16 @@ def may_show_answer(answer: Judged) -> bool:
         _say_if_learning_is_unknown(answer)
         return True
     outlines = isinstance(answer, Outlined)
-    show_answer(
-        _("Unlike the training data: no outline is shown.")
-        if outlines
-        else _("Unlike the training data: no prediction is shown.")
-    )
-    st.warning(plain(why_unlike_training(ood, outlines)), icon=":material/help:")
     key = f"nevertheless-{answer.run.id}-{answer.case.key}"
-    if st.session_state.get(key):
+    asked = bool(st.session_state.get(key))
+    if asked:
+        show_answer(_("Unlike the training data"))
+    elif outlines:
+        show_answer(_("Unlike the training data: no outline is shown."))
+    else:
+        show_answer(_("Unlike the training data: no prediction is shown."))
+    st.warning(plain(why_unlike_training(ood, outlines)), icon=":material/help:")
+    if asked:
         return True
     label = _("Show outline anyway") if outlines else _("Show prediction anyway")
     # Not by a rerun of the page, which would close a dialog.
@@ -92,6 +94,11 @@ def familiarity_or_reason(answer: Judged) -> str:
 def _show_anyway(key: str, run_id: str) -> None:
     st.session_state[key] = True
     audit.record("nevertheless", run=run_id, images=1)
+
+
+def familiarity_below(answer: Judged) -> str:
+    """`familiarity` for below `may_show_answer`, which has said what is unlike."""
+    return "" if is_unlike_training(answer) else familiarity(answer)
 
 
 def familiarity(answer: Judged) -> str:

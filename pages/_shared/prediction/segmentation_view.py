@@ -29,7 +29,7 @@ from pages._shared.prediction.image_viewer import show_viewer
 from pages._shared.prediction.mask_downloads import show_mask_downloads
 from pages._shared.prediction.measurements import CaseMeasurer
 from pages._shared.prediction.ood_view import (
-    familiarity,
+    familiarity_below,
     may_show_answer,
     show_neighbours,
 )
@@ -62,9 +62,8 @@ def show_outlined(run: Run, cases: Sequence[Case]) -> None:
         with st.spinner(_("Asking the model …")):
             answer = outlined(run, case)
         shown = may_show_answer(answer)
-        if shown:
-            resembles = meaning("out-of-distribution (OOD)")
-            st.markdown(plain(familiarity(answer)), help=resembles)
+        if resembles := familiarity_below(answer):
+            st.markdown(plain(resembles), help=meaning("out-of-distribution (OOD)"))
     regions = largest_regions(answer)
     with left, errors_shown():
         if shown:

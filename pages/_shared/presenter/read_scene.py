@@ -150,7 +150,7 @@ def _lobby(run: Run, room: Room) -> Scene:
         _("The first image will appear here. You need give no name."),
     )
     ballot = Ballot("", 0, tuple(run_cache.split(run).classes), open=False)
-    text = _("Begin with {images} images", images=images)
+    text = ngettext("Begin with {count:,} image", "Begin with {count:,} images", images)
     return Scene(
         slide,
         text,

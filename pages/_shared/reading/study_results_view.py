@@ -16,7 +16,7 @@ from medmodel.evaluation.clinical.study_results import (
 )
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.positive_class import positive_class
-from medmodel.language import _
+from medmodel.language import _, ngettext
 from medmodel.runs.run import Run
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
@@ -29,7 +29,10 @@ _TESTED = ("accuracy", "auc")
 def show_results(run: Run, study: ReaderStudy) -> None:
     """Metrics with intervals, paired differences, changes, agreement, time."""
     results = study_results(run, study)
-    st.subheader(_("Results of {images} images", images=results.images), anchor=False)
+    title = ngettext(
+        "Results of {count} image", "Results of {count} images", results.images
+    )
+    st.subheader(title, anchor=False)
     positive = positive_class(run, study.classes)
     position = positive.position if positive else None
     table = results_table(results, SHOWN, position)

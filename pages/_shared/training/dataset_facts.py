@@ -21,7 +21,7 @@ from medmodel.runs.progress.time_plan import time_plan
 from medmodel.runs.queue_plan import expected_device, known_memory
 from pages._shared.common import widgets
 from pages._shared.common.tables import show_table
-from pages._shared.common.words import duration, plain
+from pages._shared.common.words import duration, plain, rounded
 from pages._shared.training.queue_view import memory_sentence
 from pages._shared.training.train_form import default_device
 
@@ -77,12 +77,6 @@ def show_expected_time(config: TrainConfig, images: int) -> None:
     active = [e for e in run_index.entries(widgets.store()) if e.status.state.active]
     if active:
         st.caption(_("The device is busy: this run will wait its turn."))
-
-
-def rounded(seconds: float) -> float:
-    """No more digits than a guess has."""
-    unit = 10 if seconds < 60 else 60 if seconds < 3600 else 600
-    return max(round(seconds / unit), 1) * unit
 
 
 def show_facts(folder: Path, counts: Mapping[str, int], weighted: bool) -> None:

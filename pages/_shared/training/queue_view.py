@@ -23,7 +23,7 @@ from medmodel.runs.run_entry import Entry
 from medmodel.runs.status import Status
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
-from pages._shared.common.words import duration, plain
+from pages._shared.common.words import duration, plain, rounded
 
 _SHOWN = 20
 _LETTERS = 34
@@ -145,7 +145,7 @@ def _when(waiting: WaitingRun) -> str:
         return _("When it starts is not known yet.")
     if waiting.seconds < 1:
         return _("Starts as soon as a worker is ready.")
-    time = duration(waiting.seconds)
+    time = duration(rounded(waiting.seconds))
     return _("Expected to start in about {time}.", time=time)
 
 

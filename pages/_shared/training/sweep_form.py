@@ -30,8 +30,8 @@ from medmodel.sweeps.search_space import (
 )
 from pages._shared.common import widgets
 from pages._shared.common.legible import legible
-from pages._shared.common.words import duration
-from pages._shared.training.dataset_facts import finds_several, rounded
+from pages._shared.common.words import duration, rounded
+from pages._shared.training.dataset_facts import finds_several
 
 _SIZES = (32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 _BATCHES = (4, 8, 16, 32, 64, 128, 256)

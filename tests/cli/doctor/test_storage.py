@@ -50,7 +50,11 @@ def test_room(free: float, level: str) -> None:
 
 def test_data_folders(tmp_path: Path, workspace: Path, class_folders: Path) -> None:
     (finding,) = storage.data_folder(class_folders)
-    assert finding.level == "ok" and "2 folders" in finding.sentence
+    assert finding.level == "ok" and "2 folders." in finding.sentence
+    (class_folders / "only").mkdir()
+    (class_folders / "only" / "one").mkdir()
+    (finding,) = storage.data_folder(class_folders / "only")
+    assert finding.sentence.endswith(": 1 folder.")
     (finding,) = storage.data_folder(tmp_path / "absent")
     assert finding.level == "warning" and finding.mend.startswith("mkdir -p ")
     assert list(storage.data_folder(workspace / "datasets")) == []
