@@ -42,27 +42,34 @@ class Candidate:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
+_TO_THE_END: Mapping[str, Any] = {"patience": 0}
+"""Of networks that are trained from their first layer on: as many epochs are planned as
+fit into the time. While the learning rate is high the validation loss leaps, and what
+stopped then would miss the end of its schedule; the best epoch is kept anyway."""
+
 CANDIDATES: dict[str, Candidate] = {
     "instant": Candidate(N_("Instant"), "instant"),
     "together": Candidate(
         N_("Instant, two networks"), "instant", {"model": "efficientnet_lite0_lite2"}
     ),
-    "compact": Candidate(N_("Compact CNN"), "compact"),
+    "compact": Candidate(N_("Compact CNN"), "compact", _TO_THE_END),
     "together_224": Candidate(
         N_("Instant, two networks, 224 pixels"),
         "instant",
         {"model": "efficientnet_lite0_lite2", "size": 224},
     ),
     "compact_2": Candidate(
-        N_("Compact CNN, second replicate"), "compact", {"replicate": 1}
+        N_("Compact CNN, second replicate"), "compact", {"replicate": 1, **_TO_THE_END}
     ),
     "compact_3": Candidate(
-        N_("Compact CNN, third replicate"), "compact", {"replicate": 2}
+        N_("Compact CNN, third replicate"), "compact", {"replicate": 2, **_TO_THE_END}
     ),
     "compact_128": Candidate(
-        N_("Compact CNN, 128 pixels"), "compact", {"size": 128, "replicate": 3}
+        N_("Compact CNN, 128 pixels"),
+        "compact",
+        {"size": 128, "replicate": 3, **_TO_THE_END},
     ),
-    "fine_tune": Candidate(N_("Fine-tuning"), "custom"),
+    "fine_tune": Candidate(N_("Fine-tuning"), "custom", {"mixup": 0.2, **_TO_THE_END}),
 }
 """The baseline first, then what differs from it most for its time: models that err on
 other images make the better ensemble."""

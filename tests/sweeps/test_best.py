@@ -394,6 +394,8 @@ def test_candidates_share_data_and_split(key: str) -> None:
     config.check()
     assert (config.seed, config.window, config.patient_pattern) == (3, "lung", "(p)")
     assert config.recipe == CANDIDATES[key].recipe
+    # As many epochs are planned as fit, down to the end of the learning rate.
+    assert config.patience == 0
 
 
 @pytest.mark.parametrize(("minutes", "allowed"), [(0, False), (1, True), (1441, False)])
