@@ -30,11 +30,14 @@ def command(
     its own that holds a copy of their networks.
     """
     from medmodel.ensembles import members
+    from medmodel.evaluation.robustness.corruption_test import corrupted_members
 
     store = RunStore()
     made = members.submit(runs, store, name)
     if not as_json:
         say(_("Queued {id}: {title}", id=made.id, title=made.title))
+        if corrupted := corrupted_members(made):
+            say(corrupted)
         if not watch:
             say(_("Watch it: medmodel watch {id}", id=made.id))
     well = watch_all([made], store, quiet=as_json) if watch else True

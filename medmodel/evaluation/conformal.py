@@ -9,6 +9,7 @@ that come from where the validation images came from, and for no others.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -22,10 +23,14 @@ from medmodel.evaluation.intervals import (
     proportion,
     where_enough,
 )
+from medmodel.evaluation.paired_tests import holm
+from medmodel.evaluation.predictions import Predictions
 
 COVERAGES = (0.8, 0.9, 0.95, 0.99)
 ROUNDING = 1e-7
 """Scores are written with 8 digits: a hair's breadth does not exclude."""
+_LEVEL = 1 - NormalDist().cdf(Z)
+"""One-sided, 2.5 %: the side of a 95 % interval that matters here."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,48 @@ class ConformalPredictor:
         group = all_images(patients, len(truth))
         return where_enough(proportion(held, patients), "accuracy", group)
 
-    def undercovers(self, measured: Estimate) -> bool:
-        """Whether less was covered than chance explains."""
-        return undercovers(measured, self.coverage, self.images)
+
+@dataclass(frozen=True)
+class MeasuredSets:
+    """What sets held on images that chose no threshold.
+
+    Args:
+        predictor: The sets.
+        observed: Share of test images whose set held the right class.
+        width: Classes in a set, on average.
+        undercovers: Whether less was covered than chance explains, all that were
+            measured beside it taken into account.
+    """
+
+    predictor: ConformalPredictor
+    observed: Estimate
+    width: float
+    undercovers: bool
 
 
-def undercovers(
-    measured: Estimate, coverage: float, images: int, tests: int = 1
-) -> bool:
-    """Whether less was covered than chance explains.
+def measure(validation: Predictions, test: Predictions) -> list[MeasuredSets]:
+    """How often the sets held the right class, at each of `COVERAGES`.
+
+    All are judged together: of four, the lowest lies below its promise more often.
+
+    Args:
+        validation: Images that choose the sets.
+        test: Images of the same classes that had no part in it.
+    """
+    fitted = [fit(validation.scores, validation.truth, c) for c in COVERAGES]
+    observed = [f.covered(test.scores, test.truth, test.patients) for f in fitted]
+    below = below_target(
+        [
+            shortfall(held, sets.coverage, sets.images)
+            for sets, held in zip(fitted, observed, strict=True)
+        ]
+    )
+    widths = [float(f.sets(test.scores).sum(axis=1).mean()) for f in fitted]
+    return list(map(MeasuredSets, fitted, observed, widths, below))
+
+
+def shortfall(measured: Estimate, coverage: float, images: int) -> float:
+    """How likely chance covers so little or less: a one-sided p value.
 
     Chance among the test images is in the interval that was measured. Chance among the
     validation images comes on top: what thresholds from n of them cover varies from
@@ -92,13 +130,25 @@ def undercovers(
         measured: Share of test images whose set held the truth.
         coverage: What was promised.
         images: Validation images behind the promise.
-        tests: Shares that are judged together: chance explains that the lowest of many
-            lies far below the promise (Bonferroni's correction).
+
+    Returns:
+        Not a number where too few images were measured for an interval.
     """
+    if not measured.has_interval:
+        return math.nan
     drawn = coverage * (1 - coverage) / (images + 2)
-    above = math.hypot(measured.high - measured.value, Z * math.sqrt(drawn))
-    wider = NormalDist().inv_cdf(1 - (1 - NormalDist().cdf(Z)) / tests) / Z
-    return measured.value + wider * above < coverage
+    above = math.hypot((measured.high - measured.value) / Z, math.sqrt(drawn))
+    return NormalDist().cdf((measured.value - coverage) / above)
+
+
+def below_target(p_values: Sequence[float]) -> list[bool]:
+    """Which of several promises were broken beyond chance, judged together by Holm.
+
+    Args:
+        p_values: As from `shortfall`; those that are no numbers are not judged.
+    """
+    adjusted = iter(holm([p for p in p_values if not math.isnan(p)]))
+    return [not math.isnan(p) and next(adjusted) < _LEVEL for p in p_values]
 
 
 def fit(

@@ -12,18 +12,19 @@ from medmodel.core.errors import DataError
 from medmodel.language import _
 from medmodel.runs import run_table
 from medmodel.runs.copies import (
-    LEFT_OUT,
+    copies_of,
     image_digests,
-    independent_findings,
-    independent_predictions,
+    leave_out_copies,
+    pooled_copies,
 )
 from medmodel.runs.run import Run
 from medmodel.runs.run_entry import Entry
 from medmodel.runs.setting_words import what_it_does
-from medmodel.runs.tables.findings import finding_names
+from medmodel.runs.tables.findings import finding_names, read_findings
 from medmodel.runs.tables.predictions import (
     SAMPLE_COLUMNS,
     answer_columns,
+    read_predictions,
     scored_classes,
 )
 from medmodel.runs.tables.split import read_split
@@ -211,21 +212,22 @@ def pooled_predictions(runs: Sequence[Run]) -> pd.DataFrame:
     """The test images of the runs of a cross-validation as one table.
 
     Returns:
-        As from `copies.independent_predictions`, validation aside, sorted by path, with
-        the number of the fold as `fold`.
+        As from `read_predictions`, test images alone, sorted by path, with the number
+        of the fold as `fold`. Those that are copies of what their fold's model was made
+        with have the split `copies.LEFT_OUT`, unless there are no others in any fold.
 
     Raises:
         DataError: The data set changed between the runs.
         RunError: Predictions cannot be read.
     """
-    pooled = _pooled(runs, independent_predictions, scored_classes)
+    pooled = _pooled(runs, read_predictions, scored_classes)
     wanted = [*SAMPLE_COLUMNS, *answer_columns(pooled, scored_classes(pooled)), "fold"]
     return pooled[wanted]
 
 
 def pooled_findings(runs: Sequence[Run]) -> pd.DataFrame:
-    """The same of runs on several findings; as from `copies.independent_findings`."""
-    return _pooled(runs, independent_findings, finding_names)
+    """The same of runs on several findings, with the columns of `read_findings`."""
+    return _pooled(runs, read_findings, finding_names)
 
 
 def _pooled(
@@ -243,7 +245,7 @@ def _pooled(
     tables, images = [], []
     for run in runs:
         table = read(run)
-        tested = table[table["split"].isin(["test", LEFT_OUT])]
+        tested = table[table["split"] == "test"]
         tables.append(tested.assign(fold=run.config.fold))
         images.append(set(read_split(run)["path"]))
     names = [names_in(table) for table in tables]
@@ -258,6 +260,8 @@ def _pooled(
                 "do not fit together any more: train the folds again."
             )
         )
+    copies = pooled_copies([copies_of(run) for run in runs])
+    pooled = leave_out_copies(pooled, copies.paths)
     return pooled.sort_values("path", ignore_index=True)
 
 

@@ -154,6 +154,22 @@ class Copies:
         return _("the numbers are of the other {images:,}.", images=left)
 
 
+def pooled_copies(folds: Sequence[Copies]) -> Copies:
+    """The same of all test images of a cross-validation, each of which is in one fold.
+
+    Args:
+        folds: Of each fold. What is known of some of them alone is counted.
+    """
+    identical = [c.identical for c in folds if c.identical is not None]
+    near = [c.near for c in folds if c.near is not None]
+    return Copies(
+        images=sum(copies.images for copies in folds),
+        identical=frozenset().union(*identical) if identical else None,
+        near=frozenset().union(*near) if near else None,
+        external=any(copies.external for copies in folds),
+    )
+
+
 class ComparedCopies(NamedTuple):
     """What is to be known of copies where models are compared, each a sentence or "".
 
@@ -174,14 +190,10 @@ def compared_copies(models: Mapping[str, Sequence[Copies]]) -> ComparedCopies:
     Args:
         models: Name of each model -> of its run, or of the runs of its folds.
     """
-    counts = {
-        name: sum(len(copies.paths) for copies in of_model)
-        for name, of_model in models.items()
-    }
+    pooled = {name: pooled_copies(of_model) for name, of_model in models.items()}
+    counts = {name: len(copies.paths) for name, copies in pooled.items()}
     named = ", ".join(f"{name}: {count:,}" for name, count in counts.items() if count)
-    remembered = [
-        name for name, runs in models.items() if any(c.all_are_copies for c in runs)
-    ]
+    remembered = [name for name, copies in pooled.items() if copies.all_are_copies]
     of_models: dict[str, list[str]] = {}
     for name, of_model in models.items():
         for sentence in dict.fromkeys(copies.unknown for copies in of_model):
@@ -326,7 +338,7 @@ def independent_predictions(run: Run) -> pd.DataFrame:
         RunError: There are none, or they cannot be read.
         FileError: split.csv or copies.csv is damaged.
     """
-    return leave_out_copies(read_predictions(run), copies_of(run))
+    return leave_out_copies(read_predictions(run), copies_of(run).paths)
 
 
 def independent_segmentation(run: Run) -> pd.DataFrame:
@@ -336,7 +348,7 @@ def independent_segmentation(run: Run) -> pd.DataFrame:
         RunError: There are none, or they cannot be read.
         FileError: split.csv or copies.csv is damaged.
     """
-    return leave_out_copies(read_segmentation(run), copies_of(run))
+    return leave_out_copies(read_segmentation(run), copies_of(run).paths)
 
 
 def independent_findings(run: Run) -> pd.DataFrame:
@@ -346,12 +358,17 @@ def independent_findings(run: Run) -> pd.DataFrame:
         RunError: There are none, or they cannot be read.
         FileError: split.csv or copies.csv is damaged.
     """
-    return leave_out_copies(read_findings(run), copies_of(run))
+    return leave_out_copies(read_findings(run), copies_of(run).paths)
 
 
-def leave_out_copies(table: pd.DataFrame, copies: Copies) -> pd.DataFrame:
-    """A table of images whose test images that are copies have another split."""
-    selected = (table["split"] == "test") & table["path"].isin(copies.paths)
+def leave_out_copies(table: pd.DataFrame, paths: Set[str]) -> pd.DataFrame:
+    """A table of images whose test images that are copies have another split.
+
+    Args:
+        table: Has columns `path` and `split`.
+        paths: Those of the copies; where no other test image is there, all stay.
+    """
+    selected = (table["split"] == "test") & table["path"].isin(paths)
     if not selected.any() or selected.sum() == (table["split"] == "test").sum():
         return table
     return table.assign(split=table["split"].mask(selected, LEFT_OUT))

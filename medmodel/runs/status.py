@@ -135,6 +135,8 @@ class EnsembleMember:
         preprocessing: How an image became its input; the ensemble does the same.
         heatmap_layers: As in `ModelFacts`, under their names in the ensemble.
         temperature: By which its logits are divided.
+        corruption: Share of its training images that were corrupted; 0 in files of
+            earlier versions.
     """
 
     run: str
@@ -143,6 +145,7 @@ class EnsembleMember:
     preprocessing: Preprocessing
     heatmap_layers: list[str]
     temperature: float
+    corruption: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ def test_it_is_queued_under_its_name(
 def test_what_comes_next_is_said(pair: list[Run], invoke: Invoke) -> None:
     said = invoke("ensemble", *(run.id for run in pair)).stdout
     assert "Ensemble on set" in said and "medmodel watch" in said
+
+
+def test_members_on_corrupted_images_are_said(pair: list[Run], invoke: Invoke) -> None:
+    config = pair[1].config
+    augmentation = replace(config.augmentation, corruption=0.5)
+    pair[1].write_config(replace(config, augmentation=augmentation))
+    said = invoke("ensemble", *(run.id for run in pair)).stdout
+    assert "1 of 2 members of this ensemble was trained on corrupted images." in said
 
 
 def test_why_it_cannot_be_made(pair: list[Run], invoke: Invoke) -> None:

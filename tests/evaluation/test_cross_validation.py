@@ -18,6 +18,7 @@ from medmodel.evaluation.cross_validation import (
     seed_configs,
     summarize,
 )
+from medmodel.runs.copies import LEFT_OUT, write_near_copies
 from medmodel.runs.run import Run
 from medmodel.runs.run_index import entries
 from medmodel.runs.run_store import RunStore
@@ -113,6 +114,24 @@ def test_folds_of_a_changed_data_set_are_not_pooled(
     fold_run(second, path, images=images)
     with pytest.raises(DataError, match="The data set changed"):
         out_of_fold_predictions(_experiments()[0])
+
+
+def test_a_fold_of_nothing_but_copies_is_left_out_as_others_are() -> None:
+    images = ("1", "2", "3")
+    first, second = fold_configs(config_for("compact", "/data/x"), 2)
+    fold_run(first, "1", "3", images=images)
+    copied = fold_run(second, "2", images=images)
+    write_near_copies(copied, {"2"})
+    table = out_of_fold_predictions(_experiments()[0])
+    assert dict(zip(table["path"], table["split"], strict=True)) == {
+        "1": "test",
+        "2": LEFT_OUT,
+        "3": "test",
+    }
+    # Where nothing else is left in any fold they stay, and that is said.
+    for entry in _experiments()[0].tested:
+        write_near_copies(entry.run, {"1", "2", "3"})
+    assert set(out_of_fold_predictions(_experiments()[0])["split"]) == {"test"}
 
 
 def _experiments() -> list[CrossValidation]:

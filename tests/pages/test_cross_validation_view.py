@@ -11,8 +11,13 @@ from streamlit.testing.v1.element_tree import Button
 from medmodel.core.config import TrainConfig
 from medmodel.core.storage import write_json
 from medmodel.runs import queue
+from medmodel.runs.copies import Copies, pooled_copies
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
+from pages._shared.evaluation.cross_validation_view import (
+    copies_sentence,
+    folds_that_count,
+)
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said
@@ -61,3 +66,16 @@ def test_folds_are_trained_and_pooled(
 
 def train_button(app: AppTest) -> Button:
     return next(b for b in app.button if b.label == "Train the folds")
+
+
+def test_what_copies_do_to_pooled_numbers_is_said() -> None:
+    clean = Copies(4, frozenset(), frozenset())
+    some = Copies(4, frozenset("a"), frozenset())
+    nothing_else = Copies(2, frozenset("bc"), frozenset())
+    for folds, count, sentence in (
+        ([clean, some], [True, True], "1 image is a copy of an image that its fold's"),
+        ([some, nothing_else], [True, False], "1 fold holds nothing else: it counts"),
+        ([nothing_else], [True], "All 2 images are copies of images that their"),
+    ):
+        assert sentence in copies_sentence(pooled_copies(folds), folds)
+        assert folds_that_count(folds) == count

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.ensembles.members import submit
+from medmodel.evaluation.robustness.corruption_test import (
+    corrupted_members,
+    known_from_training,
+)
+from medmodel.reports.card.model_texts import training_text
 from medmodel.runs import queue
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
@@ -53,6 +59,41 @@ def test_why_it_cannot_be_made_is_said(pair: list[Run]) -> None:
     pair[1].predictions_path.unlink()
     app = press(bulk(pair), "Make an ensemble")
     assert "run 2 is not finished" in app.error[0].value and not made()
+
+
+def trained_on_corrupted_images(run: Run) -> None:
+    """As if half of its training images had been corrupted."""
+    config = run.config
+    augmentation = replace(config.augmentation, corruption=0.5)
+    run.write_config(replace(config, augmentation=augmentation))
+
+
+def test_members_on_corrupted_images_are_counted(pair: list[Run]) -> None:
+    trained_on_corrupted_images(pair[0])
+    run = submit(pair, RunStore(), "both")
+    sentence = "1 of 2 members of this ensemble was trained on corrupted images."
+    page = open_page("models/runs.py", run=run.id)
+    assert sentence in [caption.value for caption in page.caption]
+    assert sentence in training_text(run)
+    assert known_from_training(run).startswith(sentence)
+    assert "50 % of the images corrupted" in training_text(pair[0])
+    # Once it is made, it knows by itself, whatever becomes of the member.
+    facts = pair[0].model_facts
+    told = [
+        EnsembleMember(r.id, r.title, "", facts.preprocessing, [], 1.0, share)
+        for r, share in zip(pair, (0.5, 0.0), strict=True)
+    ]
+    run.write_model_facts(replace(facts, members=told))
+    run.model_path.touch()
+    RunStore().delete(pair[0])
+    assert corrupted_members(run) == sentence
+    # Of an ensemble of earlier versions, its members are asked while they are there.
+    run.write_model_facts(
+        replace(facts, members=[replace(m, corruption=0.0) for m in told])
+    )
+    assert corrupted_members(run) == ""
+    trained_on_corrupted_images(pair[1])
+    assert corrupted_members(run) == sentence
 
 
 def test_its_page_names_the_members(pair: list[Run]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from medmodel.evaluation.conformal import ConformalPredictor
+from medmodel.evaluation.conformal import ConformalPredictor, MeasuredSets
 from medmodel.evaluation.intervals import wilson
 from pages._shared.prediction.conformal_view import coverage_sentence
 from pages._shared.prediction.verdict_view import verdicts
@@ -46,12 +46,15 @@ def test_every_flagged_class_is_named_however_many_there_are() -> None:
 
 def test_a_broken_promise_is_said() -> None:
     found = ConformalPredictor(0.9, np.zeros(2), np.ones(2, bool), 100)
-    short = coverage_sentence(found, wilson(820, 1000))
+    short = coverage_sentence(MeasuredSets(found, wilson(820, 1000), 1.2, True))
     assert (
         r"**82\.0 %** of 1,000 test images" in short
         and "Below the target coverage" in short
     )
-    chance = coverage_sentence(found, wilson(860, 1000))
-    assert "no more than chance among 100 validation images" in chance
+    chance = coverage_sentence(MeasuredSets(found, wilson(860, 1000), 1.2, False))
+    assert "no more than chance explains: 100 validation images" in chance
+    assert "4 target coverages are judged together" in chance
     assert "differ" not in chance
-    assert "Less" not in coverage_sentence(found, wilson(89, 100))
+    assert "Less" not in coverage_sentence(
+        MeasuredSets(found, wilson(89, 100), 1.2, False)
+    )

@@ -11,7 +11,13 @@ import pytest
 from medmodel.core.errors import FileError
 from medmodel.reports import evaluation_html, evaluation_pdf, model_card, run_facts
 from medmodel.runs import copies, run_index
-from medmodel.runs.copies import Copies, copies_of, independent_predictions
+from medmodel.runs.copies import (
+    Copies,
+    compared_copies,
+    copies_of,
+    independent_predictions,
+    pooled_copies,
+)
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions, write_predictions
@@ -168,6 +174,21 @@ def test_sentences(
     )
     assert str(known).startswith(sentence)
     assert ("not looked for" in str(known)) == (near is None)
+
+
+def test_a_fold_of_nothing_but_copies_is_not_the_whole_model() -> None:
+    """Of one fold alone it was said that the model was tested on nothing else."""
+    clean = Copies(4, frozenset(), frozenset())
+    copied = Copies(2, frozenset("a"), frozenset("b"))
+    compared = compared_copies({"folds": [clean, copied], "other": [copied]})
+    assert compared.remembered.startswith("Tested on nothing but copies: other.")
+    assert "folds: 2, other: 2" in compared.left_out
+    pooled = pooled_copies([clean, copied])
+    assert pooled == Copies(6, frozenset("a"), frozenset("b"))
+    assert pooled_copies([clean, Copies(2, None, None)]) == Copies(
+        6, frozenset(), frozenset()
+    )
+    assert pooled_copies([Copies(2, None, None)]) == Copies(2, None, None)
 
 
 def test_images_that_were_not_predicted_do_not_count(tmp_path: Path) -> None:

@@ -73,9 +73,9 @@ def metrics_with_copies(models: Models) -> dict[str, dict[str, Estimate]]:
     from medmodel.evaluation.comparison import common_images
     from medmodel.evaluation.cross_validation import digests_of_models
     from medmodel.evaluation.metrics import overall_metrics
-    from medmodel.runs.copies import copies_of, with_copies
+    from medmodel.runs.copies import copies_of, pooled_copies, with_copies
 
-    copies = [copies_of(run) for runs in models.values() for run in runs]
+    copies = [pooled_copies(list(map(copies_of, runs))) for runs in models.values()]
     if not any(found.paths and not found.all_are_copies for found in copies):
         return {}
     tables = {name: with_copies(table_of(runs)) for name, runs in models.items()}

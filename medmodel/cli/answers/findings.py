@@ -75,9 +75,9 @@ def evaluation_values(run: Run) -> dict[str, Any]:
 
 def _measured_sets(findings: RunFindings) -> list[SetsResult | None]:
     """What the sets of each finding held on test images; None with too few."""
-    from medmodel.evaluation.multi_label.finding_sets import measure_sets
+    from medmodel.evaluation.multi_label.finding_sets import COVERAGE, measure_sets
 
-    return measure_sets(findings.table)
+    return measure_sets(findings.table)[COVERAGE]
 
 
 def _sets_values(held: SetsResult | None) -> dict[str, Any] | None:

@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.evaluation.conformal import (
+    COVERAGES,
     ROUNDING,
+    below_target,
     enough_images,
     score_threshold,
-    undercovers,
+    shortfall,
 )
 from medmodel.evaluation.intervals import (
     NOT_MEASURABLE,
@@ -102,30 +104,23 @@ class SetsResult:
         present: Share of images with the finding whose set held "present".
         absent: Share of images without it whose set held "absent".
         either: Share of all images whose set says nothing: present or absent.
-        tests: Shares with an interval, of all findings, that are judged together.
+        undercovers: Whether either held less often than chance explains, all that were
+            measured beside it taken into account.
     """
 
     sets: FindingSets
     present: Estimate
     absent: Estimate
     either: float
-    tests: int = 1
+    undercovers: bool = False
 
     @property
-    def judged(self) -> list[tuple[Estimate, int]]:
-        """Shares with an interval, and the validation images behind each promise."""
-        pairs = (
-            (self.present, self.sets.positives),
-            (self.absent, self.sets.negatives),
-        )
-        return [(held, images) for held, images in pairs if held.has_interval]
-
-    @property
-    def undercovers(self) -> bool:
-        """Whether either held less often than chance explains."""
-        return any(
-            undercovers(held, self.sets.coverage, images, self.tests)
-            for held, images in self.judged
+    def shortfalls(self) -> tuple[float, float]:
+        """How likely chance holds so few of either kind, see `conformal.shortfall`."""
+        sets = self.sets
+        return (
+            shortfall(self.present, sets.coverage, sets.positives),
+            shortfall(self.absent, sets.coverage, sets.negatives),
         )
 
 
@@ -159,31 +154,40 @@ def _fitted(table: pd.DataFrame, name: str, coverage: float) -> FindingSets:
     )
 
 
-def measure_sets(
-    table: pd.DataFrame, coverage: float = COVERAGE
-) -> list[SetsResult | None]:
+def measure_sets(table: pd.DataFrame) -> dict[float, list[SetsResult | None]]:
     """How often the sets of each finding held the truth on test images.
 
-    All are judged together: each by itself, one of fourteen findings would be blamed
-    for what is chance more often than not.
+    All coverages of all findings are judged together: each by itself, one of fourteen
+    findings would be blamed for what is chance more often than not.
 
     Args:
         table: As from `copies.independent_findings`.
-        coverage: Between 0 and 1, exclusive.
 
     Returns:
-        In the order of `fit_sets`; None with too few validation images to promise.
+        Of each of `COVERAGES`, in the order of `fit_sets`; None with too few validation
+        images to promise.
 
     Raises:
         DataError: There is no validation image, or no test image.
     """
-    results = [measure_finding(table, sets) for sets in fit_sets(table, coverage)]
-    tests = sum(len(result.judged) for result in results if result)
-    return [result and replace(result, tests=tests) for result in results]
+    results = {
+        coverage: [measure_finding(table, sets) for sets in fit_sets(table, coverage)]
+        for coverage in COVERAGES
+    }
+    judged = [each for of_all in results.values() for each in of_all if each]
+    p_values = [p for result in judged for p in result.shortfalls]
+    below = iter(below_target(p_values))
+    return {
+        coverage: [
+            each and replace(each, undercovers=any((next(below), next(below))))
+            for each in of_all
+        ]
+        for coverage, of_all in results.items()
+    }
 
 
 def measure_finding(table: pd.DataFrame, sets: FindingSets) -> SetsResult | None:
-    """The same of one finding, judged by itself.
+    """The same of one finding and one coverage, not judged.
 
     Args:
         table: As from `copies.independent_findings`.

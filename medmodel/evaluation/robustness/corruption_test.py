@@ -35,7 +35,7 @@ from medmodel.evaluation.paired_tests import accuracy_difference, holm
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import N_, _, join_sentences, ngettext
-from medmodel.runs.run import Run
+from medmodel.runs.run import Run, RunStore
 from medmodel.runs.status import DecisionThreshold
 from medmodel.runs.tables.predictions import read_predictions
 
@@ -217,12 +217,46 @@ def write_corruption_test(
 
 def known_from_training(run: Run) -> str:
     """That a model was trained on images with such corruptions, else ""."""
+    less = _("Of corruptions of other kinds the test says less.")
+    if members := corrupted_members(run):
+        return join_sentences([members, less])
     if not run.config.augmentation.corruption:
         return ""
     return _(
         "This model was trained on images with corruptions of these kinds: of other "
         "kinds the test says less."
     )
+
+
+def corrupted_members(run: Run) -> str:
+    """How many members of an ensemble were trained on corrupted images, else ""."""
+    if run.has_model:
+        shares = {m.run: m.corruption for m in run.model_facts.members}
+    else:
+        shares = dict.fromkeys(run.ensemble.members if run.ensemble else (), 0.0)
+    store = RunStore(run.folder.parent.parent)
+    corrupted = sum(
+        bool(share or _corrupted_share(store, member))
+        for member, share in shares.items()
+    )
+    if not corrupted:
+        return ""
+    return ngettext(
+        "{count} of {members} members of this ensemble was trained on corrupted "
+        "images.",
+        "{count} of {members} members of this ensemble were trained on corrupted "
+        "images.",
+        corrupted,
+        members=len(shares),
+    )
+
+
+def _corrupted_share(store: RunStore, run_id: str) -> float:
+    """Of a member whose ensemble does not say it; 0 where that run is gone."""
+    try:
+        return store.get(run_id).config.augmentation.corruption
+    except MedModelError:
+        return 0.0
 
 
 def read_corruption_test(run: Run) -> CorruptionTest | None:

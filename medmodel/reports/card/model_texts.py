@@ -5,7 +5,8 @@ from __future__ import annotations
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.settings.network_names import model_title
 from medmodel.core.settings.recipes import ENSEMBLE, IMPORTED, RECIPES
-from medmodel.language import N_, _
+from medmodel.evaluation.robustness.corruption_test import corrupted_members
+from medmodel.language import N_, _, join_sentences
 from medmodel.reports import run_facts
 from medmodel.reports.run_facts import BLANK
 from medmodel.runs.run import Run
@@ -81,7 +82,7 @@ def training_text(run: Run) -> str:
     if config.recipe == IMPORTED:
         return _trained_elsewhere()
     if config.recipe == ENSEMBLE:
-        return _as_members()
+        return join_sentences(filter(None, [_as_members(), corrupted_members(run)]))
     status = model.status if model else None
     ended = run_facts.when(status.ended or status.heartbeat) if status else BLANK
     parts = [
@@ -93,6 +94,8 @@ def training_text(run: Run) -> str:
         parts.append(_("classes weighted"))
     if config.augmentation.active:
         parts.append(_("augmented"))
+    if share := config.augmentation.corruption:
+        parts.append(_("{share:.0f} % of the images corrupted", share=100 * share))
     training = _(", ").join(parts)
     if not ended:
         return training

@@ -183,6 +183,7 @@ def _facts(
         preprocessing=facts.preprocessing,
         heatmap_layers=[f"{part_name(number)}_{n}" for n in facts.heatmap_layers],
         temperature=temperature,
+        corruption=member.config.augmentation.corruption,
     )
 
 

@@ -24,7 +24,7 @@ from medmodel.language import _, join_sentences, translate
 from medmodel.reports import comparison_figures
 from medmodel.reports.run_facts import few_patients, training_size_warnings
 from medmodel.runs import run_table
-from medmodel.runs.copies import compared_copies
+from medmodel.runs.copies import compared_copies, pooled_copies
 from medmodel.runs.run import Run
 from medmodel.runs.run_entry import Entry
 from medmodel.runs.setting_words import setting_text, setting_title
@@ -330,7 +330,10 @@ def _show_all_metrics(
 
 def _copies_sentences(runs: Sequence[Run]) -> str:
     """What is known of copies among the test images of a model, or of its folds."""
-    return " ".join(dict.fromkeys(str(run_cache.copies(run)) for run in runs))
+    of_folds = [run_cache.copies(run) for run in runs]
+    pooled = pooled_copies(of_folds)
+    unknown = dict.fromkeys(copies.unknown for copies in of_folds)
+    return join_sentences([str(pooled), *(u for u in unknown if u != pooled.unknown)])
 
 
 def _metrics_csv(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from medmodel.evaluation import cross_validation
 from medmodel.evaluation.cross_validation import CrossValidation
 from medmodel.evaluation.metrics import METRICS, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
-from medmodel.language import _, ngettext
+from medmodel.language import _, join_sentences, ngettext
 from medmodel.runs import queue, run_index
-from medmodel.runs.copies import with_copies
+from medmodel.runs.copies import Copies, pooled_copies, with_copies
 from medmodel.runs.run import Run
 from medmodel.runs.run_entry import Entry
 from pages._shared.common import run_cache, widgets
@@ -148,22 +149,7 @@ def _show_experiment(run: Run, experiment: CrossValidation) -> None:
         alt=_("Every metric of the pooled folds, and its mean and spread over them"),
     )
     st.caption(plain(pooled_meaning(experiment, pooled)))
-    copied = sum(len(run_cache.copies(entry.run).paths) for entry in done)
-    if copied:
-        everything = overall_metrics(split_predictions(with_copies(table), "test"))
-        st.warning(
-            ngettext(
-                "{count:,} image is a copy of an image that its fold's model was "
-                "trained or chosen with. It is left out, unless its fold holds nothing "
-                "else; with it the accuracy is {accuracy}.",
-                "{count:,} images are copies of images that their fold's model was "
-                "trained or chosen with. They are left out, except in folds that hold "
-                "nothing else; with all of them the accuracy is {accuracy}.",
-                copied,
-                accuracy=everything["accuracy"],
-            ),
-            icon=":material/warning:",
-        )
+    _warn_of_copies(table, [run_cache.copies(entry.run) for entry in done])
     name = f"out-of-fold-{folds}-seed-{experiment.seed}"
     with st.container(horizontal=True):
         csv_button(table, name, run, _("CSV of every image's out-of-fold scores"))
@@ -177,6 +163,61 @@ def _show_experiment(run: Run, experiment: CrossValidation) -> None:
             st.switch_page(widgets.COMPARE, query_params=params)
 
 
+def _warn_of_copies(table: pd.DataFrame, folds: Sequence[Copies]) -> None:
+    """How many test images are copies, and the accuracy with them."""
+    pooled = pooled_copies(folds)
+    if not pooled.paths:
+        return
+    warning = copies_sentence(pooled, folds)
+    if not pooled.all_are_copies:
+        everything = overall_metrics(split_predictions(with_copies(table), "test"))
+        beside = _("With all of them the accuracy is {accuracy}.", **everything)
+        warning = join_sentences([warning, beside])
+    st.warning(plain(warning), icon=":material/warning:")
+
+
+def copies_sentence(pooled: Copies, folds: Sequence[Copies]) -> str:
+    """How many test images of all folds are copies, and what that does to numbers.
+
+    Args:
+        pooled: Of all folds together; some are copies.
+        folds: Of each of them.
+    """
+    copied = len(pooled.paths)
+    if pooled.all_are_copies:
+        return _(
+            "All {count:,} images are copies of images that their fold's model was "
+            "trained or chosen with: the numbers show what was remembered, not how new "
+            "images fare.",
+            count=copied,
+        )
+    counted = ngettext(
+        "{count:,} image is a copy of an image that its fold's model was trained or "
+        "chosen with, and is left out.",
+        "{count:,} images are copies of images that their fold's model was trained or "
+        "chosen with, and are left out.",
+        copied,
+    )
+    empty = sum(copies.all_are_copies for copies in folds)
+    if not empty:
+        return counted
+    left_out = ngettext(
+        "{count} fold holds nothing else: it counts nowhere.",
+        "{count} folds hold nothing else: they count nowhere.",
+        empty,
+    )
+    return join_sentences([counted, left_out])
+
+
+def folds_that_count(copies: Sequence[Copies]) -> list[bool]:
+    """Which folds show how new images fare: not those of nothing but copies.
+
+    Where no fold shows that, all count as what they are.
+    """
+    every = pooled_copies(copies).all_are_copies
+    return [every or not each.all_are_copies for each in copies]
+
+
 Pooled = tuple[pd.DataFrame, Predictions, list[dict[str, float]]]
 
 
@@ -186,9 +227,11 @@ def _pooled(
 ) -> Pooled:
     """The out-of-fold table, its arrays, and every fold's own metrics."""
     table = cross_validation.out_of_fold_predictions(_experiment)
+    runs = [Run(Path(folder)) for folder, _version in versions]
+    counting = folds_that_count([run_cache.copies(run) for run in runs])
     each = []
-    for folder, _version in versions:
-        metrics = overall_metrics(run_cache.split(Run(Path(folder))))
+    for run in itertools.compress(runs, counting):
+        metrics = overall_metrics(run_cache.split(run))
         each.append({k: e.value for k, e in metrics.items() if e.measurable})
     return table, split_predictions(table, "test"), each
 

@@ -52,10 +52,14 @@ def sets_of_run(run: Run, coverage: float) -> list[FindingSets]:
 def measured_sets_of(run: Run, coverage: float) -> list[SetsResult | None]:
     """What these sets held on test images, measured once for all sessions.
 
+    Args:
+        run: The run.
+        coverage: One of `conformal.COVERAGES`.
+
     Raises:
         MedModelError: As from `findings_of`.
     """
-    return _measured(str(run.folder), findings_version(run), coverage)
+    return _measured(str(run.folder), findings_version(run))[coverage]
 
 
 def findings_version(run: Run) -> int:
@@ -79,6 +83,6 @@ def _sets(folder: str, version: int, coverage: float) -> list[FindingSets]:
     return fit_sets(read_findings(Run(Path(folder))), coverage)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _measured(folder: str, version: int, coverage: float) -> list[SetsResult | None]:
-    return measure_sets(_findings(folder, version).table, coverage)
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _measured(folder: str, version: int) -> dict[float, list[SetsResult | None]]:
+    return measure_sets(_findings(folder, version).table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,16 +21,18 @@ from medmodel.evaluation.multi_label.finding_results import (
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _, join_sentences
 from medmodel.runs import run_index
-from medmodel.runs.copies import independent_findings
+from medmodel.runs.copies import independent_findings, pooled_copies
 from medmodel.runs.run import Run
 from medmodel.runs.tables.findings import finding_names
-from pages._shared.common import widgets
+from pages._shared.common import run_cache, widgets
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.cross_validation_view import (
+    copies_sentence,
+    folds_that_count,
     offer_folds,
     pooled_meaning,
     show_waiting,
@@ -74,6 +77,11 @@ def _show_experiment(run: Run, experiment: CrossValidation) -> None:
     first = finding_predictions(table, finding_names(table)[0], "test")
     left_out = _left_out(areas, each)
     st.caption(plain(join_sentences([pooled_meaning(experiment, first), *left_out])))
+    copies = [run_cache.copies(entry.run) for entry in experiment.tested]
+    pooled = pooled_copies(copies)
+    if pooled.paths:
+        warning = copies_sentence(pooled, copies)
+        st.warning(plain(warning), icon=":material/warning:")
     name = f"out-of-fold-{folds}-seed-{seed}"
     csv_button(table, name, run, _("CSV of every image's out-of-fold scores"))
 
@@ -88,8 +96,9 @@ def _pooled(
     """The out-of-fold table, the AUC of each finding in it, and those of every fold."""
     runs = [Run(Path(folder)) for folder, _version in versions]
     table = cross_validation.pooled_findings(runs)
+    counting = folds_that_count([run_cache.copies(run) for run in runs])
     each = []
-    for run in runs:
+    for run in itertools.compress(runs, counting):
         areas = _areas(independent_findings(run))
         each.append({name: e.value for name, e in areas.items() if e.measurable})
     return table, _areas(table), each

@@ -11,7 +11,7 @@ from medmodel.core.errors import MedModelError, RunError
 from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION
 from medmodel.core.storage import damaged
 from medmodel.evaluation import conformal
-from medmodel.evaluation.conformal import ConformalPredictor
+from medmodel.evaluation.conformal import ConformalPredictor, MeasuredSets
 from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.predictions import Predictions
@@ -52,9 +52,9 @@ def show_set(answer: Answer) -> None:
             set_sentence(answer.classes, fitted, answer.prediction.raw),
             help=meaning("conformal set", "coverage"),
         )
-        measured = _coverage_on_test(run, fitted)
+        measured = _measured_on_test(run, coverage)
         if measured is not None:
-            st.caption(coverage_sentence(fitted, measured))
+            st.caption(coverage_sentence(measured))
         st.segmented_control(
             _("Coverage"),
             conformal.COVERAGES,
@@ -150,36 +150,39 @@ def _show_stability(answer: Answer) -> None:
     )
 
 
-def _coverage_on_test(run: Run, fitted: ConformalPredictor) -> Estimate | None:
+def _measured_on_test(run: Run, coverage: float) -> MeasuredSets | None:
     """How often such sets held the right class of test images; None without any."""
     try:
-        data = run_cache.split(run)
+        measured = conformal.measure(run_cache.split(run, "val"), run_cache.split(run))
     except MedModelError:
         return None
-    return fitted.covered(data.scores, data.truth, data.patients)
+    return measured[conformal.COVERAGES.index(coverage)]
 
 
-def coverage_sentence(fitted: ConformalPredictor, measured: Estimate) -> str:
+def coverage_sentence(measured: MeasuredSets) -> str:
     """What the test images say of the promise, as Markdown."""
-    value, interval = _percentages(measured)
+    observed, fitted = measured.observed, measured.predictor
+    value, interval = _percentages(observed)
     text = _(
         "Observed coverage: the true class was in the set of **{value}** "
         "of {images:,} test images ({interval}).",
         value=plain(value),
-        images=measured.n,
+        images=observed.n,
         interval=plain(interval),
     )
-    if fitted.undercovers(measured):
+    if measured.undercovers:
         short = _(
             "**Below the target coverage**: these test images differ from the "
             "validation images, and other images may as well."
         )
         return f"{text} {short}"
-    if measured.high < fitted.coverage:
+    if observed.high < fitted.coverage:
         chance = _(
-            "Below the target coverage, by no more than chance among "
-            "{images:,} validation images explains.",
+            "Below the target coverage, by no more than chance explains: "
+            "{images:,} validation images chose the sets, and {count} target "
+            "coverages are judged together.",
             images=fitted.images,
+            count=len(conformal.COVERAGES),
         )
         return f"{text} {chance}"
     return text
@@ -215,20 +218,17 @@ def show_sets(run: Run, data: Predictions) -> None:
     )
     validation = run_cache.split(run, "val")
     rows, short = [], []
-    for coverage in conformal.COVERAGES:
-        fitted = conformal.fit(validation.scores, validation.truth, coverage)
-        measured = fitted.covered(data.scores, data.truth, data.patients)
-        value, interval = _percentages(measured)
-        promised = f"{coverage:.0%}".replace("%", " %")
-        if fitted.undercovers(measured):
+    for measured in conformal.measure(validation, data):
+        value, interval = _percentages(measured.observed)
+        promised = f"{measured.predictor.coverage:.0%}".replace("%", " %")
+        if measured.undercovers:
             short.append(promised)
-        width = fitted.sets(data.scores).sum(axis=1).mean()
         rows.append(
             {
                 _("Target coverage"): promised,
                 _("Observed coverage"): value,
                 _("95 % interval"): interval,
-                _("Classes in a set"): f"{width:.2f}",
+                _("Classes in a set"): f"{measured.width:.2f}",
             }
         )
     show_table(pd.DataFrame(rows), hide_index=True, width="content")
@@ -242,8 +242,10 @@ def show_sets(run: Run, data: Predictions) -> None:
         )
     st.caption(
         _(
-            "{validation:,} validation and {test:,} test images.",
+            "{validation:,} validation and {test:,} test images. All {count} target "
+            "coverages are judged together (Holm).",
             validation=len(validation.truth),
             test=len(data.truth),
+            count=len(conformal.COVERAGES),
         )
     )

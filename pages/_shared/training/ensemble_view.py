@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core.errors import RunError
+from medmodel.evaluation.robustness.corruption_test import corrupted_members
 from medmodel.language import _
 from medmodel.reports.plots import shortened
 from medmodel.runs.run import Run
@@ -34,6 +35,8 @@ def show_members(run: Run, ensemble: Ensemble) -> None:
                     "model: a member that is deleted takes nothing from it."
                 )
             )
+        if corrupted := corrupted_members(run):
+            st.caption(plain(corrupted))
     with st.container(horizontal=True):
         for run_id, title in ensemble.members.items():
             if _is_there(run_id):
