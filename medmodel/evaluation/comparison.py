@@ -169,12 +169,13 @@ class PairedDifference:
         if self.needed > 1_000_000:
             return _(
                 "{first} and {second}: no significant difference (n = {n:,} images, "
-                "{p}); more than a million images would be needed.",
+                "{p}); to show a difference this large, more than a million images "
+                "would be needed.",
                 **values,
             )
         return _(
             "{first} and {second}: no significant difference (n = {n:,} images, {p}); "
-            "about {images:,} images would be needed.",
+            "to show a difference this large, about {images:,} images would be needed.",
             images=_rounded(self.needed),
             **values,
         )

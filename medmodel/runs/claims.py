@@ -30,6 +30,8 @@ from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus, Status
 
+_STARTING = N_("Starting: TensorFlow is loaded, then the images are looked at.")
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -168,7 +170,7 @@ def _write_claim(run: Run, status: Status, device: str, node: str = "") -> None:
             status,
             state=RunStatus.RUNNING,
             phase="checking",
-            message="Starting.",
+            message=_STARTING,
             device=device,
             attempt=status.attempt + 1,
             started=time.time(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from medmodel.core.errors import MedModelError
+from medmodel.core.errors import MedModelError, PredictionError
 from medmodel.data.sample_size import test_warnings
 from medmodel.language import _, format_number, join_sentences, ngettext, translate
 from medmodel.reports import plots
@@ -49,6 +49,7 @@ from pages._shared.prediction.prediction_view import (
     show_prediction,
     show_probabilities,
     show_saliency,
+    show_unanswered,
 )
 from pages._shared.prediction.report_view import show_report
 from pages._shared.prediction.risk_view import show_risk
@@ -186,8 +187,12 @@ def baseline_sentences(run: Run) -> str:
 
 def show_case(runs: list[Run], cases: list[Case], chosen: int) -> None:
     """The chosen image through one model, or several side by side; then all images."""
-    with st.spinner(asking()):
-        of_all = [ask(run, cases) for run in runs]
+    try:
+        with st.spinner(asking()):
+            of_all = [ask(run, cases) for run in runs]
+    except PredictionError as error:
+        show_unanswered(cases[chosen], str(error))
+        return
     show_chosen(runs, cases, of_all, chosen)
     if len(cases) > 1:
         show_cases(of_all[0], refused(), chosen)
@@ -207,7 +212,11 @@ def show_chosen(
     answers = [of_model[chosen] for of_model in of_all]
     case = choose_frame(cases[chosen])
     if case is not cases[chosen]:
-        answers = [ask(run, [case])[0] for run in runs]
+        try:
+            answers = [ask(run, [case])[0] for run in runs]
+        except PredictionError as error:
+            show_unanswered(case, str(error))
+            return
     if len(runs) == 1:
         show_alone(answers[0])
         return

@@ -135,14 +135,15 @@ def test_sentences() -> None:
         "McNemar, exact", 900,
     )  # fmt: skip
     assert str(unsure) == (
-        "A and B: no significant difference (n = 156 images, p = 0.20); about 900 "
-        "images would be needed."
+        "A and B: no significant difference (n = 156 images, p = 0.20); to show a "
+        "difference this large, about 900 images would be needed."
     )
     beginning = "A and B: no significant difference (n = 156 images, p = 0.20)"
+    shown = "; to show a difference this large, "
     for needed, end in (
         (None, "."),
-        (1_000_000, "; about 1,000,000 images would be needed."),
-        (1_100_000, "; more than a million images would be needed."),
+        (1_000_000, f"{shown}about 1,000,000 images would be needed."),
+        (1_100_000, f"{shown}more than a million images would be needed."),
     ):
         assert str(replace(unsure, needed=needed)) == beginning + end
 
@@ -187,6 +188,6 @@ def test_p_values_as_people_read_them(p: float, text: str) -> None:
     assert pair.p_text == text
     if p > 0.05:
         assert str(pair) == (
-            f"A and B: no significant difference (n = 624 images, {text}); "
-            "about 13,000 images would be needed."
+            f"A and B: no significant difference (n = 624 images, {text}); to "
+            "show a difference this large, about 13,000 images would be needed."
         )

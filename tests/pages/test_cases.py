@@ -183,3 +183,19 @@ def test_what_cannot_be_read_is_refused_by_name(
     reasons = [case.reason for case in cases.refused()]
     assert reasons[0].startswith("a.png has more than 100 million pixels")
     assert reasons[1].startswith("b is empty")
+
+
+def test_a_refusal_that_lacks_the_name_gets_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*args: Any) -> None:
+        raise DataError("Its header is damaged: export it again.")
+
+    monkeypatch.setattr(cases.st, "session_state", {})
+    monkeypatch.setattr(cases, "open_for_model", refuse)
+    files: Any = [Sent("1", "C:\\x\\a", b"x"), Sent("2", "scan.dcm", b"x")]
+    assert cases.uploaded(files, Preprocessing(16)) == []
+    assert [case.reason for case in cases.refused()] == [
+        f"{name} cannot be shown: Its header is damaged: export it again."
+        for name in ("a", "scan.dcm")
+    ]

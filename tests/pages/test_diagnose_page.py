@@ -23,7 +23,7 @@ from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions
-from pages._shared.prediction import report_view
+from pages._shared.prediction import prediction_view, report_view
 from pages._shared.prediction.prediction_view import shuffled_words
 from tests.conftest import draw_class_folders
 from tests.dicom_files import dicom_bytes, dicom_dataset
@@ -248,13 +248,18 @@ def test_a_predictor_that_fails_is_one_sentence(
     def fail(*_: object, **__: object) -> None:
         raise PredictionError("The predictor ended: try again.")
 
+    viewers: list[dict[str, Any]] = []
     app = opened(runs[0])
     with monkeypatch.context() as patch:
         patch.setattr(predictor.Predictor, "ask", fail)
+        patch.setattr(
+            prediction_view, "show_viewer", lambda **viewer: viewers.append(viewer)
+        )
         drop(app, ("scan.png", pictures(runs[0])[0].read_bytes()))
         assert [error.value for error in app.error] == [
             r"The predictor ended\: try again\."
         ]
+        assert [viewer["layers"][0].title for viewer in viewers] == ["As uploaded"]
     app.run()
     assert not app.error
     assert len(first_choices(app)) == 1

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from medmodel.core.errors import PredictionError
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.temperature_scaling import Temperature, store_temperature
+from medmodel.predictor import ExplainOptions
 from medmodel.reports.case.predicted_class import predicted_sentence, with_tie
 from medmodel.runs.run import Run
 from medmodel.runs.status import DecisionThreshold
@@ -45,6 +50,27 @@ def test_scores_before_calibration_are_said_to_be_so(
 def test_a_tie_has_no_predicted_class(scores: list[float], sentence: str) -> None:
     classes = list("abcdef")[: len(scores)]
     assert predicted_sentence(classes, np.array(scores, np.float32)) == sentence
+
+
+def test_without_a_map_the_image_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the predictor ends meanwhile the reason comes, and the image went."""
+
+    def fail(*_: object) -> None:
+        raise PredictionError("The predictor ended: try again.")
+
+    viewers: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        prediction_view, "show_viewer", lambda **viewer: viewers.append(viewer)
+    )
+    monkeypatch.setattr(prediction_view, "is_explained", lambda *_: True)
+    monkeypatch.setattr(prediction_view, "heatmap_of", fail)
+    monkeypatch.setattr(prediction_view, "CaseMeasurer", lambda *_: None)
+    image = {"layers": ["the image"], "size": (8, 8)}
+    answer: Any = SimpleNamespace(case=None)
+    slot: Any = nullcontext()
+    with pytest.raises(PredictionError):
+        prediction_view._heatmap(answer, 0, ExplainOptions(), slot, image)
+    assert viewers == [{**image, "measurer": None}]
 
 
 def test_a_prediction_knows_its_tie() -> None:

@@ -21,6 +21,7 @@ from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus
 from pages._shared.training.queue_view import _when
+from pages._shared.training.run_view import purpose_of
 from tests.pages.page import labels, open_page
 
 NOTING = {"Pin", "Keep"}
@@ -317,3 +318,14 @@ def test_an_unknown_run_is_one_sentence(name: str) -> None:
     app = opened(run=name)
     assert len(app.error) == 1
     assert len(app.title) == 1
+
+
+def test_below_a_title_stands_what_it_does_not_say(tmp_path: Path) -> None:
+    """Below "Instant on x" it said "Instant, trained on x."."""
+    config = config_for("instant", str(tmp_path / "x"))
+    run = RunStore().create(config)
+    assert purpose_of(run, config) == (
+        "Network: EfficientNet-Lite0, pretrained on ImageNet, offline."
+    )
+    named = replace(config, name="for Tuesday")
+    assert purpose_of(run, named) == "Instant, trained on x."

@@ -35,7 +35,8 @@ from medmodel.evaluation.paired_tests import accuracy_difference, holm
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import N_, _, join_sentences, ngettext
-from medmodel.runs.run import Run, RunStore
+from medmodel.runs.run import Run
+from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import DecisionThreshold
 from medmodel.runs.tables.predictions import read_predictions
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from medmodel.core.errors import MedModelError, value_or_problem
+from medmodel.core.errors import MedModelError, PredictionError, value_or_problem
 from medmodel.evaluation.multi_label.finding_results import Decision
 from medmodel.language import _, join_sentences, translate
 from medmodel.reports import plots
@@ -33,7 +33,11 @@ from pages._shared.prediction.ood_view import (
     show_neighbours,
 )
 from pages._shared.prediction.prediction_cache import Answer, ask_findings, asking
-from pages._shared.prediction.prediction_view import show_original, show_saliency
+from pages._shared.prediction.prediction_view import (
+    show_original,
+    show_saliency,
+    show_unanswered,
+)
 from pages._shared.prediction.scan_view import choose_frame
 
 _AT_MOST = 14
@@ -76,8 +80,12 @@ def pick_case(cases: Sequence[Case], note: str) -> Case:
 def show_findings_of(run: Run, case: Case) -> None:
     """One image: which findings it has, each one's probability and map."""
     case = choose_frame(case)
-    with st.spinner(asking()):
-        answer = ask_findings(run, [case])[0]
+    try:
+        with st.spinner(asking()):
+            answer = ask_findings(run, [case])[0]
+    except PredictionError as error:
+        show_unanswered(case, str(error))
+        return
     decisions = decisions_of(run, answer.classes)
     _show_alone(as_shown(answer, decisions), decisions)
 

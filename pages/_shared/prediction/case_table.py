@@ -167,7 +167,8 @@ def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
     return table
 
 
-def _position(cases: Sequence[Case]) -> int:
+def chosen_position(cases: Sequence[Case]) -> int:
+    """Which of the images is looked at; the first until one is chosen."""
     keys = [case.key for case in cases]
     wanted = st.session_state.get("case")
     return keys.index(wanted) if wanted in keys else 0

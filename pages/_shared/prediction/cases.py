@@ -6,6 +6,7 @@ back as small as a page needs it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from medmodel.core.errors import DataError, ImageError
+from medmodel.core.errors import DataError, MedModelError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.samples import Axis, Part, join, split
 from medmodel.data import folders
@@ -282,8 +283,8 @@ def _read(
     options = DecodeOptions(first.window, part.number, axis) if part else None
     try:
         opened, frame = open_for_model(source, short, first, options, image_traits)
-    except ImageError as error:
-        return Refused(key, short, str(error))
+    except MedModelError as error:
+        return Refused(key, short, _named(short, str(error)))
     decoded, prepared_image = opened.decoded, opened.prepared
     assert prepared_image is not None
     windowed = _is_scan(decoded) or decoded.many_bits
@@ -308,6 +309,14 @@ def _read(
         windowed=windowed,
         prepared={first: prepared_image},
     )
+
+
+def _named(name: str, sentence: str) -> str:
+    """The sentence with the file's name, which its owner gave and sees anyway."""
+    reason = translate(sentence)
+    if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", reason):
+        return sentence
+    return _("{name} cannot be shown: {reason}", name=name, reason=reason)
 
 
 def _is_scan(decoded: DecodedImage) -> bool:

@@ -39,6 +39,8 @@ from pages._shared.prediction.scan_view import opened_scan, windowed_values
 
 _FIRST_CLASSES = 8
 _MAP = N_("Saliency map")
+_NO_OUTLINE = N_("Saliency map, not a lesion's outline")
+"""In the map's corner: what stands below it may lie below the first screen."""
 # About as long as the map's own caption, so that nothing below moves.
 _EXPLAINING = N_(
     "The heat map is being computed. Until it is there, this is the image without it."
@@ -151,6 +153,18 @@ def show_original(case: Case) -> None:
         st.error(plain(translate(str(error))))
 
 
+def show_unanswered(case: Case, reason: str) -> None:
+    """The image of which the model said nothing, below the reason.
+
+    Args:
+        case: The image.
+        reason: Why there is no answer, one sentence.
+    """
+    st.error(plain(translate(reason)), icon=":material/error:")
+    with st.columns([2, 1.4], gap="medium")[0]:
+        show_original(case)
+
+
 def viewed(case: Case) -> dict[str, Any]:
     """The image as the arguments of `show_viewer`.
 
@@ -203,7 +217,7 @@ def show_saliency(answer: Answer) -> None:
         enlarged = plots.enlarged(answer.pixels, SIDE)
         name = answer.classes[position]
         layer = Layer(
-            _(_MAP),
+            _(_NO_OUTLINE),
             plots.heatmap_caption(heatmap, name),
             _("Heat map for {name} laid over the image", name=name),
             plots.overlay(enlarged, heatmap, opacity / 100),
@@ -287,7 +301,10 @@ def _heatmap(
     slot: DeltaGenerator,
     image: Mapping[str, Any],
 ) -> NDArray[np.float32]:
-    """The heat map; until it is there the slot shows the image without it."""
+    """The heat map; until it is there the slot shows the image without it.
+
+    Where it cannot be made, the image stays alone.
+    """
     if not is_explained(answer, position, options):
         alt = _("The image, not explained yet")
         layer = Layer(
@@ -303,7 +320,9 @@ def _heatmap(
     try:
         return heatmap_of(answer, position, options)
     except MedModelError:
-        slot.empty()
+        measurer = CaseMeasurer(answer.case, image["size"])
+        with slot:
+            show_viewer(**image, measurer=measurer)
         raise
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from medmodel.core.errors import MedModelError
+from medmodel.core.errors import MedModelError, PredictionError
 from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.measurement.map_regions import MapRegion
 from medmodel.imaging.measurement.mask_regions import MaskRegion, mask_regions
@@ -59,8 +59,14 @@ def show_outlined(run: Run, cases: Sequence[Case]) -> None:
     left, right = st.columns([2, 1.4], gap="medium")
     with right:
         case = choose_frame(_pick_case(cases))
-        with st.spinner(_("Asking the model …")):
-            answer = outlined(run, case)
+        try:
+            with st.spinner(_("Asking the model …")):
+                answer = outlined(run, case)
+        except PredictionError as error:
+            st.error(plain(translate(str(error))), icon=":material/error:")
+            with left:
+                show_original(case)
+            return
         shown = may_show_answer(answer)
         if resembles := familiarity_below(answer):
             st.markdown(plain(resembles), help=meaning("out-of-distribution (OOD)"))

@@ -53,7 +53,8 @@ def show_heatmaps(answers: Sequence[Answer]) -> None:
     """The image, and below it where each model looked; one set of controls."""
     case = answers[0].case
     st.markdown(
-        _("**Saliency map of each model**"), help=meaning("heat map, saliency map")
+        _("**Saliency map of each model**, not a lesion's outline"),
+        help=meaning("heat map, saliency map"),
     )
     left, right = st.columns([1, 2], gap="medium", vertical_alignment="center")
     with left:

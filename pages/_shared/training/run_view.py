@@ -12,7 +12,7 @@ from medmodel.cluster.records import sent_run
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import os_reason
 from medmodel.core.regular_files import open_regular
-from medmodel.core.settings.recipes import RECIPES
+from medmodel.core.settings.network_names import model_title
 from medmodel.evaluation.external_validation import model_run
 from medmodel.export.mlflow_run import read_export
 from medmodel.language import N_, _, ngettext, translate
@@ -46,7 +46,7 @@ def show(run: Run) -> None:
     # Columns, whose widths do not follow what comes into them: nothing jumps.
     purpose, actions = st.columns([2, 5], vertical_alignment="center")
     with purpose:
-        st.markdown(f":gray[{plain(_purpose(run, config))}]")
+        st.markdown(f":gray[{plain(purpose_of(run, config))}]")
     with actions, st.container(horizontal=True, horizontal_alignment="right"):
         _actions(run, status)
     for sentence in run.lost_files():
@@ -106,8 +106,13 @@ def _pick_beside(run: Run) -> Run | None:
     return others[chosen].run if chosen in others else None
 
 
-def _purpose(run: Run, config: TrainConfig) -> str:
-    """What this run is, in one sentence."""
+def purpose_of(run: Run, config: TrainConfig) -> str:
+    """What this run is, in one sentence, beyond its title.
+
+    Args:
+        run: The run.
+        config: Its settings.
+    """
     folder = widgets.dataset_name(config)
     if run.imported and not run.tested_model:
         return _("A model that was trained elsewhere.")
@@ -123,9 +128,11 @@ def _purpose(run: Run, config: TrainConfig) -> str:
         )
     if not config.dataset:
         return _("Its settings are lost: recipe and data set are not known any more.")
-    recipe = RECIPES.get(config.recipe)
-    title = _(recipe.title) if recipe else config.recipe
-    return _("{recipe}, trained on {folder}.", recipe=title, folder=folder)
+    if not config.name:  # its title names recipe and data set
+        return _("Network: {network}.", network=model_title(config.model))
+    return _(
+        "{recipe}, trained on {folder}.", recipe=config.recipe_title, folder=folder
+    )
 
 
 def _say_imported(run: Run, origin: ImportedModel) -> None:
