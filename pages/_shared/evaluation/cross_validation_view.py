@@ -171,7 +171,10 @@ def _warn_of_copies(table: pd.DataFrame, folds: Sequence[Copies]) -> None:
     warning = copies_sentence(pooled, folds)
     if not pooled.all_are_copies:
         everything = overall_metrics(split_predictions(with_copies(table), "test"))
-        beside = _("With all of them the accuracy is {accuracy}.", **everything)
+        beside = _(
+            "With all of them the accuracy is {accuracy}.",
+            accuracy=everything["accuracy"],
+        )
         warning = join_sentences([warning, beside])
     st.warning(plain(warning), icon=":material/warning:")
 
