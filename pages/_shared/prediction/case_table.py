@@ -167,8 +167,7 @@ def _table(answers: Sequence[Answer], unlike: Sequence[bool]) -> pd.DataFrame:
     return table
 
 
-def chosen_position(cases: Sequence[Case]) -> int:
-    """Which of the images is looked at; the first until one is chosen."""
+def _position(cases: Sequence[Case]) -> int:
     keys = [case.key for case in cases]
     wanted = st.session_state.get("case")
     return keys.index(wanted) if wanted in keys else 0
