@@ -15,6 +15,6 @@ def write_export(run: Run, key: str, **values: object) -> None:
         **{"original_latency": 0.012, "memory": 90_000_000, "versions": {"keras": "3"}},
     }
     report = ExportReport(**{**facts, **values})  # type: ignore[arg-type]
-    export_folder(run, key).mkdir(parents=True)
+    export_folder(run, key).mkdir(parents=True, exist_ok=True)
     archive_path(run, key).write_bytes(b"PK")
     write_json(export_folder(run, key) / "report.json", report)

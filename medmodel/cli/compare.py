@@ -95,8 +95,8 @@ def _compare_classes(models: Models, metric: str, as_json: bool) -> None:
     common = common_images(tables, digests=digests_of_models(models))
     pairs = compare(common, metric)
     metrics = {name: overall_metrics(data) for name, data in common.models.items()}
-    beside = compared_models.metrics_with_copies(models)
-    limits = compared_models.limits(models, common)
+    beside, unknown = compared_models.metrics_with_copies(models)
+    limits = [*compared_models.limits(models, common), *filter(None, (unknown,))]
     if as_json:
         values = _values(models, common, (metrics, beside), pairs)
         print_json({**values, "limits": limits})

@@ -10,7 +10,7 @@ import click
 
 from medmodel.cli.answers import findings, segmentation
 from medmodel.cli.output import json_option, print_json, say, say_table
-from medmodel.cli.parameters import run_argument
+from medmodel.cli.parameters import OutputParameter, run_argument
 from medmodel.core import audit
 from medmodel.core.errors import FileError
 from medmodel.core.storage import replacing
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from medmodel.evaluation.evaluation import Evaluation
     from medmodel.evaluation.predictions import Predictions
 
-_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+_FILE = OutputParameter()
 
 
 @click.command("evaluate")

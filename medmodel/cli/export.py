@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from medmodel.cli.output import goes_on, json_option, print_json, progress_bar, say
-from medmodel.cli.parameters import run_argument
+from medmodel.cli.parameters import OutputParameter, run_argument
 from medmodel.core.errors import PredictionError, RunError
 from medmodel.core.storage import renaming
 from medmodel.export import task
@@ -35,7 +35,7 @@ _PHASES = ("starting", "loading", "preparing", "converting", "comparing", "packi
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputParameter(),
     help="ZIP file to write; FORMAT-RUN.zip here by default.",
 )
 @click.option("--force", is_flag=True, help="Replace the file where there is one.")
@@ -53,8 +53,6 @@ def command(
         raise click.UsageError(
             _("{file} is there already: --force replaces it.", file=target.name)
         )
-    if not target.parent.is_dir():
-        raise click.UsageError(_("There is no folder {folder}.", folder=target.parent))
     if not run.has_model:
         raise RunError(_("The run {title} has no trained model yet.", title=run.title))
     report = load_report(run, key) or _export(run, key)
@@ -114,5 +112,12 @@ def _say_report(report: ExportReport, target: Path, several: bool) -> None:
     )
     if report.rounded == "weights":
         say(_("Only the weights of large layers have 8 bits."))
+    if report.rounded == "mixed":
+        say(
+            _(
+                "Only the weights of the largest layers have 8 bits, those of other "
+                "large layers 16."
+            )
+        )
     if not report.faithful:
         say(_("Rounding to 8 bits changes this model's predicted class too often."))

@@ -213,6 +213,30 @@ def sample_folder() -> Path:
     return ensure_sample_dataset()
 
 
+class OutputParameter(click.Path):
+    """A file to write, in a folder that is there: a mistyped one is not made."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, path_type=Path)
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """The path.
+
+        Raises:
+            click.BadParameter: It is a folder, or in none.
+        """
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            self.fail(_("There is no folder {folder}.", folder=folder), param, ctx)
+        return path
+
+
 run_argument = click.argument("run", type=RunParameter())
 run_or_batch_argument = click.argument(
     "run", metavar="RUN_OR_BATCH", type=RunOrBatchParameter()

@@ -18,7 +18,7 @@ from medmodel.cli.answers.image_answers import (
 from medmodel.cli.answers.outline_answers import OutlineAnswer, outline, say_outline
 from medmodel.cli.batches import check_masks, check_output, say_table_written
 from medmodel.cli.output import json_option, print_json, say
-from medmodel.cli.parameters import run_argument
+from medmodel.cli.parameters import OutputParameter, run_argument
 from medmodel.language import _
 from medmodel.runs.run import Run
 
@@ -35,7 +35,7 @@ _IMAGE = click.Path(exists=True, path_type=Path)
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputParameter(),
     help="CSV or Parquet file for the table of a folder, a ZIP file or a table.",
 )
 @click.option(

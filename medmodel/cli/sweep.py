@@ -20,7 +20,8 @@ from medmodel.cli.output import (
 )
 from medmodel.cli.parameters import FolderParameter
 from medmodel.core.config import config_for
-from medmodel.language import _, ngettext
+from medmodel.core.errors import RunError
+from medmodel.language import _, ngettext, translate
 from medmodel.sweeps.candidates import MOST_MINUTES
 from medmodel.sweeps.search_space import (
     AUGMENTATIONS,
@@ -136,7 +137,7 @@ def command(
     so its validation score is optimistic: its test images say how good it is.
     """
     if shown:
-        sweep = get_sweep(shown)
+        sweep = _sweep_shown(shown)
     elif folder is None:
         raise click.UsageError(_("Name a FOLDER to train on, or a sweep with --show."))
     else:
@@ -260,6 +261,18 @@ def _dimension(text: str, number: Callable[[str], float]) -> Dimension:
                 text=text,
             )
         ) from error
+
+
+def _sweep_shown(sweep_id: str) -> Sweep:
+    """The sweep of this id.
+
+    Raises:
+        click.UsageError: There is none.
+    """
+    try:
+        return get_sweep(sweep_id)
+    except RunError as error:
+        raise click.UsageError(translate(str(error))) from error
 
 
 def _wait(sweep: Sweep) -> None:

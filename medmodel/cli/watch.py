@@ -25,7 +25,7 @@ from medmodel.cli.output import (
     progress_bar,
     say,
 )
-from medmodel.cli.parameters import RunOrBatchParameter
+from medmodel.cli.parameters import OutputParameter, RunOrBatchParameter
 from medmodel.core.errors import RunError
 from medmodel.language import _, ngettext, translate
 from medmodel.language.quantities import duration
@@ -56,7 +56,7 @@ Look = Callable[[Status, dict[str, float] | None], None]
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputParameter(),
     help="CSV or Parquet file for the table of a batch, once it is done.",
 )
 @click.option(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.intervals import Estimate, where_enough
-from medmodel.evaluation.metrics import METRICS, limiting_group
+from medmodel.evaluation.metrics import METRICS, limiting_group, overall_metrics
 from medmodel.evaluation.paired_tests import (
     accuracy_difference,
     area_difference,
@@ -24,7 +24,8 @@ from medmodel.evaluation.paired_tests import (
     holm,
 )
 from medmodel.evaluation.predictions import Predictions, split_predictions
-from medmodel.language import N_, _
+from medmodel.language import N_, _, ngettext
+from medmodel.runs.copies import with_copies
 from medmodel.runs.tables.predictions import answer_columns, scored_classes
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ worse calibrated than it is, the better it is calibrated the more. Where one mod
 calibrated and the other is not, intervals of the difference (bootstrap, MOVER) hold the
 truth 73 to 90 times of 100."""
 _POWER = 0.8416212335729143  # 80 % point of the standard normal distribution
+
+
+class LabelsDifferError(DataError):
+    """Two models were tested on other labels of the same images."""
 
 
 @dataclass(frozen=True)
@@ -218,8 +223,9 @@ def common_images(
             models and paths without a digest the path alone counts.
 
     Raises:
-        DataError: Fewer than two models, other classes, no image in common, an image
-            twice in a table, or labels that disagree.
+        DataError: Fewer than two models, other classes, no image in common, or an
+            image twice in a table.
+        LabelsDifferError: Labels disagree.
     """
     if len(tables) < 2:
         raise DataError(_("A comparison needs two models at least."))
@@ -254,12 +260,13 @@ def common_images(
         chosen = rows.loc[paths, ["patient", "split", "label", *columns]]
         wrong = int((chosen["label"] != first.loc[paths, "label"]).sum())
         if wrong:
-            raise DataError(
-                _(
-                    "{name} and {first_name} have other labels for {images:,} images.",
+            raise LabelsDifferError(
+                ngettext(
+                    "{name} and {first_name} have other labels for {count:,} image.",
+                    "{name} and {first_name} have other labels for {count:,} images.",
+                    wrong,
                     name=name,
                     first_name=first_name,
-                    images=wrong,
                 )
             )
         if with_patients:
@@ -267,6 +274,29 @@ def common_images(
         models[name] = split_predictions(chosen.reset_index(), split)
     left_out = {name: len(rows) - len(paths) for name, rows in indexed.items()}
     return CommonImages(list(map(str, paths)), models, left_out)
+
+
+def metrics_with_copies(
+    tables: Mapping[str, pd.DataFrame],
+    digests: Mapping[str, Mapping[str, str]] = {},
+) -> tuple[dict[str, dict[str, Estimate]], str]:
+    """Each model's metrics on all common images, copies of training images among them.
+
+    Args:
+        tables: As from `copies.independent_predictions`, of models that can be
+            compared without copies.
+        digests: As in `common_images`.
+
+    Returns:
+        Name of each model -> its metrics, and a sentence where there are none, since
+        labels of copies were corrected in between.
+    """
+    try:
+        everything = {name: with_copies(table) for name, table in tables.items()}
+        models = common_images(everything, digests=digests).models.items()
+    except LabelsDifferError as error:
+        return {}, _("Numbers with copies are not given: {reason}", reason=error)
+    return {name: overall_metrics(model) for name, model in models}, ""
 
 
 def is_one_image(path: str, digests: Mapping[str, Mapping[str, str]]) -> bool:

@@ -12,6 +12,9 @@ TOLERANCE = 1e-4
 """By which a probability may differ from the model's own; 8 bits round."""
 INT8_AGREEMENT = 0.98
 """Share of images of which an int8 model must predict the same class."""
+INT8_ENOUGH = 0.995
+"""Share of validation images with which no more precision is spent: test images are
+others."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ class ExportReport:
         temperature: With which the run's scores are calibrated; 0 for none.
         thresholds: Whether thresholds were chosen, which stand in the metadata.
         rounded: What has 8 bits: `"all"`, weights and values between layers;
-            `"weights"`, those of large layers; "" for nothing.
+            `"weights"`, those of large layers; `"mixed"`, those of the largest layers,
+            where those of other large ones have 16; "" for nothing.
     """
 
     format: str

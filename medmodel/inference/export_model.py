@@ -22,23 +22,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.devices import tensorflow_environment
-from medmodel.core.errors import DataError, PredictionError
+from medmodel.core.errors import PredictionError
 from medmodel.core.job import Job
 from medmodel.core.storage import file_digest, write_json
-from medmodel.data.folders import safe_folder
-from medmodel.data.prepared import prepare
 from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.evaluation.temperature_scaling import apply_temperature
 from medmodel.export import metadata
 from medmodel.export.archive import drawn_sample, write_archive
-from medmodel.export.formats import FORMATS, INT8_AGREEMENT, OPSET, TOLERANCE
+from medmodel.export.formats import (
+    FORMATS,
+    INT8_AGREEMENT,
+    INT8_ENOUGH,
+    OPSET,
+    TOLERANCE,
+)
+from medmodel.export.images import comparison_images, split_images, with_mirrored
 from medmodel.export.report import ExportReport, export_folder
 from medmodel.export.task import export_task
 from medmodel.inference.export_check import Answers, ask
 from medmodel.language import _, speaking
 from medmodel.networks import litert
 from medmodel.runs.run import Run
-from medmodel.runs.tables.split import read_split
 
 if TYPE_CHECKING:
     import keras
@@ -46,11 +50,6 @@ if TYPE_CHECKING:
 
     from medmodel.inference.prediction import LoadedModel
 
-MOST_IMAGES = 64
-"""Test images that both models are asked."""
-FEWEST_IMAGES = 32
-MOST_ANSWERS = 8_000_000
-"""Probabilities of a segmentation's pixels that are compared: 32 MB of each model."""
 CALIBRATION_IMAGES = 100
 """Training images from which 8-bit ranges are taken, and validation images that say
 whether the class stays."""
@@ -92,7 +91,7 @@ def export_model(run: Run, key: str, job: Job) -> ExportReport:
     facts = metadata.model_metadata(run)
     loaded = prediction.load(run)
     _check_encoder(loaded, key)
-    images, drawn = _comparison_images(run, job)
+    images, drawn = comparison_images(run, job)
     sample = drawn_sample(loaded.facts.preprocessing.shape)
     asked = np.concatenate([images, sample[None]])
     job.progress("converting", 0, 0)
@@ -214,42 +213,6 @@ def _classes(
     )
 
 
-def _comparison_images(run: Run, job: Job) -> tuple[NDArray[np.uint8], int]:
-    """Test images as the model sees them, with noise where these are too few.
-
-    Returns:
-        uint8 (n, height, width, channels), and how many of them are noise.
-    """
-    facts, most = run.model_facts, MOST_IMAGES
-    shape = facts.preprocessing.shape
-    if facts.mask_values:
-        # Each pixel is an answer: fewer images say as much, and all are in memory.
-        answers = shape[0] * shape[1] * len(facts.class_names)
-        most = max(1, min(most, MOST_ANSWERS // answers))
-    test = _images(run, "test", most, job)
-    missing = max(0, min(FEWEST_IMAGES, most) - len(test))
-    noise = np.random.default_rng(0).integers(0, 256, (missing, *shape), np.uint8)
-    return np.concatenate([test, noise]), missing
-
-
-def _images(run: Run, split: str, most: int, job: Job) -> NDArray[np.uint8]:
-    """Some images of a split, always the same; none where they cannot be read."""
-    preprocessing = run.model_facts.preprocessing
-    none = np.empty((0, *preprocessing.shape), np.uint8)
-    if run.imported:  # whose images nobody here knows
-        return none
-    try:
-        table = read_split(run)
-        rows = table[table["split"] == split]
-        if rows.empty:
-            return none
-        rows = rows.sample(min(most, len(rows)), random_state=0)
-        folder = safe_folder(run.config.dataset)
-        return np.asarray(prepare(folder, rows, preprocessing, job).pixels)
-    except DataError:  # its folder is away
-        return none
-
-
 def _ask_in_own_process(key: str, model: Path, images: NDArray[np.uint8]) -> Answers:
     question, answer = model.parent / "images.npy", model.parent / "answers.npz"
     np.save(question, images)
@@ -343,21 +306,41 @@ def _litert(
 def _litert_int8(
     model: keras.Model, path: Path, facts: dict[str, Any], run: Run, job: Job
 ) -> str:
-    """8 bits throughout where validation images keep their class, else in weights."""
-    images = _images(run, "train", CALIBRATION_IMAGES, job)
+    """As much in 8 bits as leaves validation images their class.
+
+    Raises:
+        PredictionError: Too many change it, whatever is rounded.
+    """
+    images = split_images(run, "train", CALIBRATION_IMAGES, job)
+    asked = split_images(run, "val", CALIBRATION_IMAGES, job)
+    asked = asked if len(asked) else images
+    if not facts["mask_values"]:
+        asked = with_mirrored(asked)
+    expected = kept = None
+    if len(asked):
+        answers = ask("keras", run.model_path, asked, model=model)
+        expected = _classes(run, facts, answers)
+    rounded = ""
     with _as_saved_model(model, path, facts) as saved:
-        rounded = "all"
-        if len(images):
-            path.write_bytes(litert.converted(saved, images))
-            asked = _images(run, "val", CALIBRATION_IMAGES, job)
-            asked = asked if len(asked) else images
-            expected = ask("keras", run.model_path, asked, model=model)
-            answers = ask("litert_int8", path, asked)
-            same = _classes(run, facts, answers) == _classes(run, facts, expected)
-        # Half as many changes as are allowed: test images are others.
-        if not len(images) or same.mean() < (1 + INT8_AGREEMENT) / 2:
-            rounded = "weights"
-            path.write_bytes(litert.rounded_weights(litert.converted(saved)))
+        for what, content in litert.rounded_in_turn(saved, images):
+            rounded = what
+            path.write_bytes(content)
+            if expected is None:  # the last is the closest
+                continue
+            predicted = _classes(run, facts, ask("litert_int8", path, asked))
+            kept = float((predicted == expected).mean())
+            if kept >= INT8_ENOUGH:
+                break
+    if kept is not None and kept < INT8_AGREEMENT:
+        raise PredictionError(
+            _(
+                "With 8 bits this model answers otherwise in {share:.2%} of cases, "
+                "more than {most:.0%}, on images that are none of its test images. It "
+                "is not given out in 8 bits: export it as LiteRT.",
+                share=1 - kept,
+                most=1 - INT8_AGREEMENT,
+            )
+        )
     path.write_bytes(litert.with_metadata(path.read_bytes(), facts))
     return rounded
 

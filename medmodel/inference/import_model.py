@@ -27,7 +27,9 @@ from medmodel.language import _, speaking
 from medmodel.model_import import keras_file, onnx_file, task
 from medmodel.model_import.checks import check_settings
 from medmodel.model_import.description import (
+    LARGEST_SIDE,
     MOST_CLASSES,
+    SMALLEST_SIDE,
     ImportSettings,
     ModelDescription,
     scale_factors,
@@ -63,6 +65,7 @@ def look(place: Path) -> ModelDescription:
 
         found = saved_model_import.as_onnx(source.path)
         described = replace(_look_at_onnx(found), format="saved_model")
+    _check_size(described.size)
     if source.labels:
         described = replace(described, classes=source.labels)
     return described
@@ -107,6 +110,19 @@ def _check_shape(shape: list[int | None]) -> None:
         )
 
 
+def _check_size(size: int) -> None:
+    if size and not SMALLEST_SIDE <= size <= LARGEST_SIDE:
+        raise DataError(
+            _(
+                "The model takes images of {size:,} pixels a side: {smallest} to "
+                "{largest:,} are given here.",
+                size=size,
+                smallest=SMALLEST_SIDE,
+                largest=LARGEST_SIDE,
+            )
+        )
+
+
 def _look_at_onnx(file: OnnxFile) -> ModelDescription:
     described = ModelDescription(
         format="onnx",
@@ -116,7 +132,7 @@ def _look_at_onnx(file: OnnxFile) -> ModelDescription:
         scale="raw" if file.dtype == "uint8" else "unit",
         tool=file.producer,
     )
-    if file.producer == "pytorch" and file.channels == 3:
+    if file.producer == "pytorch" and file.channels == 3 and file.dtype != "uint8":
         described = replace(described, scale="imagenet")
     return _with_metadata(described, file.metadata)
 
@@ -224,7 +240,7 @@ def _model(source: ModelSource, settings: ImportSettings) -> Any:
     images = keras.Input(shape, dtype="uint8", name="pixels")
     scaled = _scaled(images, settings, channels)
     try:
-        outputs = _foreign(source, scaled, shape)
+        outputs = _foreign(source, settings, scaled)
         return _with_softmax(images, outputs, len(settings.classes))
     except (AssertionError, tf.errors.OpError, *runtime_errors()) as error:
         reason = str(error).strip().partition("\n")[0][:200]
@@ -248,7 +264,7 @@ def _scaled(images: Any, settings: ImportSettings, channels: int) -> Any:
     return keras.layers.Rescaling(scale, offset, name="normalise")(images)
 
 
-def _foreign(source: ModelSource, scaled: Any, shape: tuple[int, ...]) -> Any:
+def _foreign(source: ModelSource, settings: ImportSettings, scaled: Any) -> Any:
     from medmodel.inference import keras_graph
 
     if source.format in ("keras", "h5"):
@@ -260,11 +276,22 @@ def _foreign(source: ModelSource, scaled: Any, shape: tuple[int, ...]) -> Any:
         from medmodel.inference import saved_model_import
 
         file_of_onnx = saved_model_import.as_onnx(source.path)
-    return _onnx_layer(file_of_onnx, shape)(scaled)
+    if file_of_onnx.dtype == "uint8" and settings.scale != "raw":
+        raise ConfigError(
+            "scale",
+            _("The model takes whole numbers from 0 to 255: choose raw pixels."),
+        )
+    return _onnx_layer(file_of_onnx, settings, scaled.shape[1:])(scaled)
 
 
-def _onnx_layer(file: OnnxFile, shape: tuple[int, ...]) -> Any:
-    """The layer, with its number of outputs as one image gets them."""
+def _onnx_layer(
+    file: OnnxFile, settings: ImportSettings, shape: tuple[int, ...]
+) -> Any:
+    """The layer, with its number of outputs as one image gets them.
+
+    Raises:
+        DataError: Its answers are random, or an image's depend on the others.
+    """
     from medmodel.networks.onnx_layer import OnnxClassifier
 
     def made(outputs: int) -> OnnxClassifier:
@@ -279,8 +306,21 @@ def _onnx_layer(file: OnnxFile, shape: tuple[int, ...]) -> Any:
             name="onnx",
         )
 
-    answer = made(max(file.outputs, 1))._ask(np.zeros((1, *shape), np.float32))
-    return made(answer.shape[1])
+    asked = made(max(file.outputs, 1))
+    factors, offsets = scale_factors(settings.scale, shape[-1])
+    pixels = np.random.default_rng(0).integers(0, 256, (3, *shape))
+    images = (pixels * factors + offsets).astype(np.float32)
+    together = asked.ask(images)
+    alone = np.concatenate([asked.ask(image[None]) for image in images])
+    if not np.allclose(together, alone, rtol=1e-3, atol=1e-3, equal_nan=True):
+        raise DataError(
+            _(
+                "The model answers an image otherwise when it is asked again, or with "
+                "others beside it: export it for inference (in PyTorch after "
+                "model.eval()), with an open batch size."
+            )
+        )
+    return made(together.shape[1])
 
 
 def _with_softmax(images: Any, outputs: Any, classes: int) -> Any:

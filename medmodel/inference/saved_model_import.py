@@ -182,7 +182,8 @@ def _serving(loaded: Any) -> tuple[Any, Any]:
     if len(inputs) != 1 or not outputs:
         raise DataError(unusable)
     ((name, spec),) = inputs.items()
-    chosen = min(outputs, key=lambda key: (key not in PROBABILITY_NAMES, key))
+    named = [name for name in PROBABILITY_NAMES if name in outputs]
+    chosen = (named or sorted(outputs))[0]
     if len(outputs) > 1 and chosen not in PROBABILITY_NAMES:
         raise DataError(
             _("The model gives more than one answer: one list of classes is read.")

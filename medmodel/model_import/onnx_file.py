@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError, Message
 
 from medmodel.core.errors import DataError
 from medmodel.core.regular_files import open_regular
+from medmodel.export.formats import OPSET
 from medmodel.language import _
 
 MOST_WEIGHTS = (1 << 31) - (1 << 20)
@@ -28,6 +29,7 @@ MOST_NODES = 50_000
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 """Operators that ONNX Runtime has by itself; others would be somebody's program."""
 PROBABILITY_NAMES = ("probabilities", "probability", "scores", "logits", "output")
+"""How outputs with a number for each class are called; the first that fits is read."""
 _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
 _IMAGES = (*_FLOATS, onnx.TensorProto.UINT8)
 _DATA_TYPES = {
@@ -89,9 +91,30 @@ def read_onnx_file(path: Path) -> OnnxFile:
         ) from error
     if not model.graph.node or not model.graph.output:
         raise DataError(_("{file} is no ONNX model, or it is damaged.", file=path.name))
+    _check_version(model)
     check_operators(model)
     take_in_weights(model, path.parent)
     return _described(model)
+
+
+def _check_version(model: onnx.ModelProto) -> None:
+    """Refuses what a later ONNX wrote than the one here.
+
+    Raises:
+        DataError: It does.
+    """
+    opset = max((o.version for o in model.opset_import if not o.domain), default=0)
+    newest = onnx.defs.onnx_opset_version()
+    if opset > newest or model.ir_version > onnx.IR_VERSION:
+        raise DataError(
+            _(
+                "The model was written for a later ONNX than is read here (opset "
+                "{newest}, IR version {version}). Export it again with opset {usual}.",
+                newest=newest,
+                version=onnx.IR_VERSION,
+                usual=OPSET,
+            )
+        )
 
 
 def check_operators(model: onnx.ModelProto) -> None:
@@ -258,7 +281,7 @@ def _described(model: onnx.ModelProto) -> OnnxFile:
         size=sides[0],
         channels=channels,
         batch=shape[0],
-        outputs=ends[-1] if len(ends) > 1 else 0,
+        outputs=ends[1] if len(ends) > 1 else 0,
         ending=makers.get(classes.name, ""),
         metadata=_own_metadata(model),
         producer=model.producer_name,
@@ -312,12 +335,13 @@ def _class_output(model: onnx.ModelProto) -> onnx.ValueInfoProto:
         value
         for value in model.graph.output
         if value.type.tensor_type.elem_type in _FLOATS
-        and len(shape_of(value)) in (0, 2)
+        and (len(shape_of(value)) in (0, 2) or shape_of(value)[2:] == [1, 1])
     ]
     if len(fitting) == 1:
         return fitting[0]
-    named = [v for v in fitting if v.name.lower() in PROBABILITY_NAMES]
-    if len(named) != 1:
+    by_name = {value.name.lower(): value for value in fitting}
+    named = [by_name[name] for name in PROBABILITY_NAMES if name in by_name]
+    if not named:
         raise DataError(
             _(
                 "The model has no output with one number for each class, or several: "

@@ -207,10 +207,22 @@ def _labels(place: Path) -> list[str]:
 def files_of(path: Path) -> list[tuple[str, Path]]:
     """What belongs to a model that lies on this machine, for `copy_in`.
 
-    A folder's files; of an ONNX file those beside it that begin with its name, where
-    its weights may lie; and a list of labels beside it.
+    Files of a SavedModel's folder; of an ONNX file those beside it that begin with its
+    name, where its weights may lie; and a list of labels beside it.
+
+    Raises:
+        DataError: It is another folder, which is not searched.
     """
     if path.is_dir():
+        if not (path / _SAVED_MODEL).is_file():
+            raise DataError(
+                _(
+                    "{folder} is not the folder of a SavedModel: it has no {file}. "
+                    "Name the model's file.",
+                    folder=path.name,
+                    file=_SAVED_MODEL,
+                )
+            )
         return [
             (f"model/{f.relative_to(path).as_posix()}", f)
             for f in sorted(path.rglob("*"))

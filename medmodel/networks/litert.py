@@ -1,4 +1,4 @@
-"""LiteRT files of a model: as it is, and with 8 bits in two ways."""
+"""LiteRT files of a model: as it is, and with 8 bits in three ways."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ FEWEST_WEIGHTS = 20_000
 """Of a layer whose weights are rounded: smaller ones save little, and stand early in a
 network, where what is rounded goes through all that follows. Measured with Instant,
 docs/export.md."""
+MANY_WEIGHTS = 200_000
+"""Of a layer that has 8 bits where those of `FEWEST_WEIGHTS` may have 16."""
 _DEQUANTIZE_VERSION = 5
 """Of the operator, the first that knows a scale for each channel."""
 
@@ -42,26 +44,42 @@ def converted(saved: Path, images: NDArray[np.uint8] | None = None) -> bytes:
     return bytes(converter.convert())
 
 
-def rounded_weights(model: bytes) -> bytes:
-    """A LiteRT model with weights of 8 bits that computes in float32.
+def rounded_in_turn(
+    saved: Path, images: NDArray[np.uint8]
+) -> Iterator[tuple[str, bytes]]:
+    """A SavedModel with 8 bits, each time larger and closer to the model itself.
 
-    Every output channel of a layer has a scale of its own, symmetric around 0. A
-    DEQUANTIZE operator, which LiteRT runs once, makes them float32 again. Depthwise
-    convolutions, small layers and the last one stay as they are: they take little
-    space, and answers depend on them most.
+    Args:
+        saved: As in `converted`.
+        images: As in `converted`; without any there are no ranges of values.
+
+    Yields:
+        What has 8 bits, as `ExportReport.rounded` names it, and the LiteRT model.
+    """
+    if len(images):
+        yield "all", converted(saved, images)
+    whole = converted(saved)
+    yield "weights", rounded_weights(whole)
+    yield "mixed", rounded_weights(whole, MANY_WEIGHTS)
+
+
+def rounded_weights(model: bytes, fewest: int = FEWEST_WEIGHTS) -> bytes:
+    """A LiteRT model with weights of 8 bits, or of 16, that computes in float32.
+
+    In 8 bits every output channel of a layer has a scale of its own, symmetric around
+    0; 16 bits are half-precision floats. A DEQUANTIZE operator, which LiteRT runs once,
+    makes them float32 again. Depthwise convolutions, small layers and the last one stay
+    as they are: they take little space, and answers depend on them most.
 
     Args:
         model: As from `converted`, float32.
+        fewest: Weights of a layer that gets 8 bits; layers with fewer, but as many as
+            `FEWEST_WEIGHTS`, get 16.
     """
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
 
     operators = schema.BuiltinOperator
-    axes = {
-        operators.CONV_2D: 0,
-        operators.FULLY_CONNECTED: 0,
-        operators.TRANSPOSE_CONV: 0,
-    }
     content = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     kinds = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in content.operatorCodes]
     code = schema.OperatorCodeT()
@@ -70,31 +88,25 @@ def rounded_weights(model: bytes) -> bytes:
     content.operatorCodes.append(code)
     used = Counter(t.buffer for graph in content.subgraphs for t in graph.tensors)
     for graph in content.subgraphs:
-        weights = {
-            int(operator.inputs[1]): axes[kinds[operator.opcodeIndex]]
+        weights = [
+            int(operator.inputs[1])
             for operator in graph.operators
-            if kinds[operator.opcodeIndex] in axes
-        }
-        if weights:
-            weights.popitem()  # the last layer's, as operators stand in their order
+            if kinds[operator.opcodeIndex]
+            in (operators.CONV_2D, operators.FULLY_CONNECTED, operators.TRANSPOSE_CONV)
+        ]
         before = []
-        for index, axis in weights.items():
+        # Not the last layer's, as operators stand in their order.
+        for index in dict.fromkeys(weights[:-1]):
             tensor = graph.tensors[index]
             if tensor.type != schema.TensorType.FLOAT32 or used[tensor.buffer] > 1:
                 continue
             buffer = content.buffers[tensor.buffer]
             if buffer.data is None or len(buffer.data) < 4 * FEWEST_WEIGHTS:
                 continue
-            values = np.frombuffer(bytes(buffer.data), np.float32)
-            whole, scales = _rounded(values.reshape(tensor.shape), axis)
-            buffer.data = np.frombuffer(whole.tobytes(), np.uint8)
-            stored, operator = schema.TensorT(), schema.OperatorT()
-            stored.shape, stored.type = tensor.shape, schema.TensorType.INT8
-            stored.buffer, stored.name = tensor.buffer, tensor.name + b"_int8"
-            stored.quantization = schema.QuantizationParametersT()
-            stored.quantization.scale = scales
-            stored.quantization.zeroPoint = np.zeros(len(scales), np.int64)
-            stored.quantization.quantizedDimension = axis
+            values = np.frombuffer(bytes(buffer.data), np.float32).reshape(tensor.shape)
+            stored, numbers = _stored(tensor, values, fewest)
+            stored.buffer, operator = tensor.buffer, schema.OperatorT()
+            buffer.data = np.frombuffer(numbers, np.uint8)
             tensor.buffer = 0  # the empty one: it is computed now
             operator.opcodeIndex = len(content.operatorCodes) - 1
             operator.inputs, operator.outputs = [len(graph.tensors)], [index]
@@ -106,12 +118,28 @@ def rounded_weights(model: bytes) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(content))
 
 
+def _stored(tensor: Any, values: NDArray[np.float32], fewest: int) -> tuple[Any, bytes]:
+    """A tensor of 8 or of 16 bits in place of one of float32, and its content."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    stored = schema.TensorT()
+    stored.shape = tensor.shape
+    if values.size < fewest:
+        stored.type, stored.name = schema.TensorType.FLOAT16, tensor.name + b"_float16"
+        return stored, values.astype(np.float16).tobytes()
+    whole, scales = _rounded(values)
+    stored.type, stored.name = schema.TensorType.INT8, tensor.name + b"_int8"
+    stored.quantization = schema.QuantizationParametersT()
+    stored.quantization.scale = scales
+    stored.quantization.zeroPoint = np.zeros(len(scales), np.int64)
+    return stored, whole.tobytes()
+
+
 def _rounded(
-    values: NDArray[np.float32], axis: int
+    values: NDArray[np.float32],
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Integers from -127 to 127, and the scale of each channel."""
-    rest = tuple(other for other in range(values.ndim) if other != axis)
-    largest = np.abs(values).max(axis=rest, keepdims=True)
+    """Integers from -127 to 127, and the scale of each output channel (axis 0)."""
+    largest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
     scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
     return np.rint(values / scales).astype(np.int8), scales.ravel()
 

@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from medmodel.core.errors import DECODER_ERRORS
+from medmodel.core.errors import DECODER_ERRORS, DataError
+from medmodel.language import _
 
 THREADS = 4
 
@@ -62,7 +63,7 @@ class OnnxClassifier(keras.layers.Layer):
 
     def call(self, images: Any) -> Any:
         """Numbers for each class, float32 (n, outputs)."""
-        answer = tf.numpy_function(self._ask, [images], tf.float32, stateful=False)
+        answer = tf.numpy_function(self.ask, [images], tf.float32, stateful=False)
         return tf.ensure_shape(answer, (None, self.outputs))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, int]:
@@ -85,7 +86,18 @@ class OnnxClassifier(keras.layers.Layer):
         self._content = np.asarray(store["onnx"], np.uint8).tobytes()
         self._session = None
 
-    def _ask(self, images: NDArray[np.floating]) -> NDArray[np.float32]:
+    def ask(self, images: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Numbers for each class.
+
+        Args:
+            images: (n, height, width, channels), scaled as the model wants them.
+
+        Returns:
+            float32 (n, outputs).
+
+        Raises:
+            DataError: It does not answer for each image.
+        """
         images = images.astype(self.number_type)
         if self.channels_first:
             images = images.transpose(0, 3, 1, 2)
@@ -96,9 +108,17 @@ class OnnxClassifier(keras.layers.Layer):
             piece = images[start : start + step]
             missing = step - len(piece)
             full = np.concatenate([piece, np.repeat(piece[-1:], missing, axis=0)])
-            answer = session.run([self.output_name], {self.input_name: full})[0]
-            flat = np.asarray(answer, np.float32).reshape(step, -1)
-            pieces.append(flat[: len(piece)])
+            answer = np.asarray(
+                session.run([self.output_name], {self.input_name: full})[0], np.float32
+            )
+            if not answer.ndim or len(answer) != step:
+                raise DataError(
+                    _(
+                        "The model does not give one list of classes for each image: "
+                        "export it with an open batch size."
+                    )
+                )
+            pieces.append(answer.reshape(step, -1)[: len(piece)])
         return np.concatenate(pieces)
 
     def _opened(self) -> Any:

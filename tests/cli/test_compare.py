@@ -11,8 +11,14 @@ import pytest
 
 from medmodel.core.storage import write_json
 from medmodel.evaluation.comparison import common_images, compare
-from medmodel.runs.copies import independent_predictions
+from medmodel.runs.copies import independent_predictions, write_near_copies
 from medmodel.runs.run import Run
+from medmodel.runs.tables.predictions import (
+    read_predictions,
+    score_array,
+    scored_classes,
+    write_predictions,
+)
 from tests.cli.conftest import Invoke
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
@@ -56,6 +62,32 @@ def test_text(runs: list[Run], invoke: Invoke) -> None:
     assert "Compared by Accuracy:" in said
     said = invoke("compare", *(run.id for run in runs), "--metric", "log_loss").stdout
     assert "corrected for 3 pairs (Holm)" in said and "Log loss" in said
+
+
+def test_labels_of_copies_that_were_corrected_stop_nothing(
+    runs: list[Run], json_of: Callable[..., Any], invoke: Invoke
+) -> None:
+    first, second = runs[:2]
+    table = read_predictions(second)
+    path = str(table.loc[table["split"] == "test", "path"].iloc[0])
+    for run in (first, second):
+        write_near_copies(run, {path} if run is first else set())
+    values = json_of("compare", first.id, second.id)
+    assert values["models"][0]["metrics_with_copies"]["accuracy"]["n"] == 80
+    classes, row = scored_classes(table), table["path"] == path
+    (wrong,) = set(classes) - set(table.loc[row, "label"])
+    table.loc[row, "label"] = wrong
+    (second.folder / "checksums.json").unlink(missing_ok=True)
+    write_predictions(second, classes, table, score_array(table, classes))
+    values = json_of("compare", first.id, second.id)
+    assert values["images"] == 79 and len(values["differences"]) == 1
+    assert values["models"][0]["metrics_with_copies"] is None
+    sentence = "blunt and sharp have other labels for 1 image."
+    assert values["limits"][-1] == f"Numbers with copies are not given: {sentence}"
+    assert sentence in invoke("compare", first.id, second.id).stdout
+    # Where no run has it as a copy, labels that differ still end the comparison.
+    write_near_copies(first, set())
+    assert sentence in invoke("compare", first.id, second.id, status=1).stderr
 
 
 def test_equal_models_are_not_called_better(

@@ -108,8 +108,7 @@ def test_a_place_where_nothing_can_be_written(
     run: Run, tmp_path: Path, invoke: Invoke
 ) -> None:
     invoke("evaluate", run.id, "--html", tmp_path, status=2)
-    (tmp_path / "file").write_text("")
-    wrong = tmp_path / "file" / "all.html"
+    wrong = Path("/proc/all.html")
     said = invoke("evaluate", run.id, "--html", wrong, status=1).stderr
     assert f"{wrong} cannot be written: " in said
 

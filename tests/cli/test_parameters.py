@@ -13,6 +13,8 @@ from medmodel.core.config import TrainConfig
 from medmodel.data import synthetic
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
+from tests.cli.conftest import Invoke
+from tests.finished_run import write_finished_run
 
 
 def run_named(text: str) -> Run:
@@ -107,3 +109,25 @@ def test_folders_are_completed(class_folders: Path) -> None:
     assert complete(FolderParameter(), "") == ["sample", "easy"]
     assert complete(FolderParameter(), "ea") == ["easy"]
     assert complete(FolderParameter(), "/da") == ["/da"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("evaluate", option) for option in ("--html", "--pdf", "--model-card")),
+        ("evaluate", "--predictions"),
+        ("predict", "--output"),
+        ("watch", "--output"),
+        ("export", "--output"),
+    ],
+)
+def test_a_mistyped_folder_is_not_made(
+    arguments: tuple[str, str], class_folders: Path, tmp_path: Path, invoke: Invoke
+) -> None:
+    command, option = arguments
+    run = write_finished_run(class_folders, "r")
+    beside = [str(class_folders)] if command == "predict" else []
+    place = tmp_path / "mistyped" / "a.csv"
+    said = invoke(command, run.id, *beside, option, str(place), status=2).stderr
+    assert f"There is no folder {place.parent}" in " ".join(said.split())
+    assert not place.parent.exists()

@@ -33,6 +33,10 @@ def test_anything_else_is_refused(text: str) -> None:
         _dimension(text, int)
 
 
+def test_an_unknown_sweep_is_wrong_use(workspace: Path, invoke: Invoke) -> None:
+    assert "no sweep nope" in invoke("sweep", "--show", "nope", status=2).stderr
+
+
 def test_only_what_was_asked_for_varies() -> None:
     assert _space((), {"size": None, "mixup": ""}, ()) == {}
     numbers = {"size": "96,128", "batch_size": "8:64", "mixup": "0,0.2"}

@@ -22,7 +22,12 @@ from medmodel.core.job import UNATTENDED
 from medmodel.core.storage import write_json
 from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.export.formats import FORMATS, TOLERANCE
-from medmodel.export.report import archive_path, export_folder, load_report
+from medmodel.export.report import (
+    ExportReport,
+    archive_path,
+    export_folder,
+    load_report,
+)
 from medmodel.export.task import export_state, start_export
 from medmodel.inference import export_model, prediction
 from medmodel.inference.export_check import Answers, ask
@@ -140,28 +145,39 @@ def stored_facts(key: str, path: Path) -> Any:
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_eight_bits_throughout_or_in_weights_alone(
+def test_as_much_has_eight_bits_as_leaves_images_their_class(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def rounded(enough: float) -> ExportReport:
+        monkeypatch.setattr(export_model, "INT8_ENOUGH", enough)
+        return export_model.export_model(run, "litert_int8", UNATTENDED)
+
     whole = export_model.export_model(run, "litert", UNATTENDED)
     # Without training images there are no ranges of what is between layers.
-    weights = export_model.export_model(run, "litert_int8", UNATTENDED)
+    weights = rounded(-1.0)
     assert (whole.rounded, weights.rounded) == ("", "weights")
-    assert weights.bytes < 0.5 * whole.bytes
-    assert 1e-6 < weights.largest_difference < 0.05
     split = run.split_path.read_text("utf-8")
     (run.folder / "checksums.json").unlink()
     run.split_path.write_text(split.replace("val", "train"), "utf-8")
-    # The weights of an untrained network say little: the class may change.
-    monkeypatch.setattr(export_model, "INT8_AGREEMENT", -1.0)
-    report = export_model.export_model(run, "litert_int8", UNATTENDED)
-    assert report.rounded == "all" and report.bytes < 0.5 * whole.bytes
-    assert report.largest_difference < 0.2
-    assert report.faithful == (report.same_class >= 0.98)
+    throughout, mixed = rounded(-1.0), rounded(1.1)
+    assert (throughout.rounded, mixed.rounded) == ("all", "mixed")
+    assert throughout.bytes < weights.bytes < mixed.bytes < 0.5 * whole.bytes
+    off = [each.largest_difference for each in (throughout, weights, mixed)]
+    assert 0.2 > off[0] > off[1] > off[2] > 1e-7 and off[1] < 0.05
+    assert throughout.faithful == (throughout.same_class >= 0.98)
     monkeypatch.setattr(export_model, "INT8_AGREEMENT", 1.1)
-    again = export_model.export_model(run, "litert_int8", UNATTENDED)
-    assert again.rounded == "weights"
-    assert again.largest_difference == pytest.approx(weights.largest_difference)
+    with pytest.raises(PredictionError, match="not given out in 8 bits"):
+        rounded(1.1)
+    assert load_report(run, "litert_int8") is None
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_nothing_is_known_of_images_that_are_away_so_the_closest_is_taken(
+    run: Run, class_folders: Path
+) -> None:
+    class_folders.rename(class_folders.with_name("moved"))
+    report = export_model.export_model(run, "litert_int8", UNATTENDED)
+    assert (report.rounded, report.images, report.drawn) == ("mixed", 0, 32)
 
 
 @pytest.mark.usefixtures("in_this_process")

@@ -15,6 +15,7 @@ from PIL import Image
 
 from medmodel.core.job import UNATTENDED
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.export import images as export_images
 from medmodel.export.formats import FORMATS, TOLERANCE
 from medmodel.export.report import archive_path
 from medmodel.imaging.images import decode, prepare_image
@@ -112,6 +113,6 @@ def test_other_formats_give_every_pixels_probabilities(
 def test_large_answers_are_compared_on_fewer_images(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_model, "MOST_ANSWERS", 4 * 24 * 24 * 3 + 1)
-    images, drawn = export_model._comparison_images(run, UNATTENDED)
+    monkeypatch.setattr(export_images, "MOST_ANSWERS", 4 * 24 * 24 * 3 + 1)
+    images, drawn = export_images.comparison_images(run, UNATTENDED)
     assert (len(images), drawn) == (4, 0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
 
@@ -24,6 +26,7 @@ from tests.foreign_models import (
     LABELS,
     SIDE,
     fine_tuned_answer,
+    onnx_model,
     teachable_machine_answer,
     write_fine_tuned,
     write_onnx,
@@ -199,6 +202,74 @@ def test_the_number_of_classes_must_be_the_models(files: Path) -> None:
             imported(files, classes=classes)
     with pytest.raises(ConfigError, match="16 pixels"):
         imported(files, size=32)
+
+
+def with_first(node: onnx.NodeProto) -> onnx.ModelProto:
+    """`onnx_model` behind another operator, which gives `first`."""
+    model = onnx_model()
+    model.graph.node.insert(0, node)
+    model.graph.node[1].input[0] = "first"
+    return model
+
+
+def in_training() -> onnx.ModelProto:
+    """A model that was exported before it was told that training is over."""
+    ratio = onnx.helper.make_node("Constant", [], ["ratio"], value_float=0.5)
+    on = onnx.numpy_helper.from_array(np.array(True))
+    training = onnx.helper.make_node("Constant", [], ["on"], value=on)
+    drop = onnx.helper.make_node("Dropout", ["x", "ratio", "on"], ["first"])
+    model = with_first(drop)
+    model.graph.node.insert(0, training)
+    model.graph.node.insert(0, ratio)
+    return model
+
+
+def mean_of_all() -> onnx.ModelProto:
+    return with_first(onnx.helper.make_node("ReduceMean", ["x"], ["first"], axes=[0]))
+
+
+def less_their_mean() -> onnx.ModelProto:
+    mean = onnx.helper.make_node("ReduceMean", ["x"], ["mean"], axes=[0])
+    model = with_first(onnx.helper.make_node("Sub", ["x", "mean"], ["first"]))
+    model.graph.node.insert(0, mean)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (in_training, "when it is asked again"),
+        (less_their_mean, "with others beside it"),
+        (mean_of_all, "one list of classes for each image"),
+    ],
+)
+def test_an_onnx_model_that_answers_images_together_or_at_random_is_refused(
+    made: Callable[[], onnx.ModelProto], sentence: str, files: Path
+) -> None:
+    (files / "m.onnx").write_bytes(made().SerializeToString())
+    with pytest.raises(DataError, match=sentence):
+        imported(files, scale="symmetric")
+    assert RunStore().list() == []
+
+
+def test_whole_numbers_are_not_scaled(files: Path) -> None:
+    model = with_first(onnx.helper.make_node("Cast", ["x"], ["first"], to=1))
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    (files / "m.onnx").write_bytes(model.SerializeToString())
+    assert import_model.look(files.parent).scale == "raw"
+    with pytest.raises(ConfigError, match="choose raw"):
+        imported(files, scale="unit")
+    right = 1 / (1 + np.exp(-(IMAGES.mean(axis=(1, 2)) @ [6.0, 2.0, 3.0])))
+    assert scores(imported(files, scale="raw"))[:, 0] == pytest.approx(right, abs=1e-5)
+
+
+@pytest.mark.parametrize("side", [4, 5000])
+def test_an_input_of_another_size_than_can_be_given_is_refused_at_once(
+    side: int, files: Path
+) -> None:
+    write_onnx(files / "m.onnx", side=side)
+    with pytest.raises(DataError, match=f"{side:,} pixels a side: 8 to 1,024"):
+        import_model.look(files.parent)
 
 
 class Scored(tf.Module):

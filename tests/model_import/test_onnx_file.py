@@ -10,7 +10,9 @@ import pytest
 
 from medmodel.core.errors import DataError
 from medmodel.model_import.onnx_file import read_onnx_file
-from tests.foreign_models import SIDE, write_onnx
+from tests.foreign_models import SIDE, onnx_model, write_onnx
+
+FLOAT = onnx.TensorProto.FLOAT
 
 
 def test_what_a_model_says(tmp_path: Path) -> None:
@@ -22,6 +24,57 @@ def test_what_a_model_says(tmp_path: Path) -> None:
 
 def test_an_open_size_is_left_open(tmp_path: Path) -> None:
     assert read_onnx_file(write_onnx(tmp_path / "m.onnx", side="side")).size == 0
+
+
+def named_outputs(*names: str) -> onnx.ModelProto:
+    """A model that gives its last tensor under several names."""
+    model = onnx_model()
+    del model.graph.output[:]
+    for name in names:
+        model.graph.node.append(onnx.helper.make_node("Identity", ["y"], [name]))
+        value = onnx.helper.make_tensor_value_info(name, FLOAT, ["n", 2])
+        model.graph.output.append(value)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("names", "read"),
+    [
+        (("features", "logits"), "logits"),
+        (("logits", "probabilities"), "probabilities"),
+        (("Output", "Scores"), "Scores"),
+        (("one", "other"), ""),
+    ],
+)
+def test_of_several_outputs_probabilities_come_first(
+    names: tuple[str, ...], read: str, tmp_path: Path
+) -> None:
+    (tmp_path / "m.onnx").write_bytes(named_outputs(*names).SerializeToString())
+    if read:
+        assert read_onnx_file(tmp_path / "m.onnx").output_name == read
+        return
+    with pytest.raises(DataError, match="or several"):
+        read_onnx_file(tmp_path / "m.onnx")
+
+
+def test_a_map_of_one_pixel_is_a_list_of_classes(tmp_path: Path) -> None:
+    model = onnx_model()
+    for _side in range(2):
+        model.graph.output[0].type.tensor_type.shape.dim.add(dim_value=1)
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    assert read_onnx_file(tmp_path / "m.onnx").outputs == 2
+
+
+@pytest.mark.parametrize("field", ["opset", "version"])
+def test_a_later_onnx_is_said_to_be_later(field: str, tmp_path: Path) -> None:
+    model = onnx_model()
+    if field == "opset":
+        model.opset_import[0].version = onnx.defs.onnx_opset_version() + 1
+    else:
+        model.ir_version = onnx.IR_VERSION + 1
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(DataError, match="later ONNX .* with opset 17"):
+        read_onnx_file(tmp_path / "m.onnx")
 
 
 def test_weights_in_a_file_beside_it_are_taken_in(tmp_path: Path) -> None:

@@ -114,3 +114,13 @@ def test_scales() -> None:
     white = [255 * f + o for f, o in zip(factors, offsets, strict=True)]
     assert white == pytest.approx([2.2489, 2.4286, 2.64], abs=1e-3)
     assert scale_factors("caffe", 3)[1][0] == -103.939
+
+
+def test_any_folder_is_not_searched(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    (tmp_path / "photos" / "model.keras").write_bytes(b"PK")
+    with pytest.raises(DataError, match="photos is not the folder of a SavedModel"):
+        files_of(tmp_path / "photos")
+    saved = tmp_path / "photos" / "saved_model.pb"
+    saved.write_bytes(b"graph")
+    assert ("model/saved_model.pb", saved) in files_of(tmp_path / "photos")

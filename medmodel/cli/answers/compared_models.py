@@ -65,19 +65,17 @@ def limits(models: Models, common: CommonImages) -> list[str]:
     return said
 
 
-def metrics_with_copies(models: Models) -> dict[str, dict[str, Estimate]]:
+def metrics_with_copies(models: Models) -> tuple[dict[str, dict[str, Estimate]], str]:
     """Name of each model -> its metrics on all common images, copies among them.
 
-    Empty where no copy was left out.
+    Empty where no copy was left out, or where labels of copies differ, with a sentence.
     """
-    from medmodel.evaluation.comparison import common_images
+    from medmodel.evaluation import comparison
     from medmodel.evaluation.cross_validation import digests_of_models
-    from medmodel.evaluation.metrics import overall_metrics
-    from medmodel.runs.copies import copies_of, pooled_copies, with_copies
+    from medmodel.runs.copies import copies_of, pooled_copies
 
     copies = [pooled_copies(list(map(copies_of, runs))) for runs in models.values()]
     if not any(found.paths and not found.all_are_copies for found in copies):
-        return {}
-    tables = {name: with_copies(table_of(runs)) for name, runs in models.items()}
-    everything = common_images(tables, digests=digests_of_models(models))
-    return {name: overall_metrics(data) for name, data in everything.models.items()}
+        return {}, ""
+    tables = {name: table_of(runs) for name, runs in models.items()}
+    return comparison.metrics_with_copies(tables, digests_of_models(models))

@@ -34,7 +34,7 @@ from medmodel.evaluation.multi_label.finding_results import (
 )
 from medmodel.evaluation.paired_tests import holm, mean_area_difference
 from medmodel.evaluation.ranking_metrics import class_area, mean_area
-from medmodel.language import N_, _
+from medmodel.language import N_, _, ngettext
 from medmodel.runs.copies import independent_findings
 from medmodel.runs.tables.findings import finding_names, truth_and_score
 
@@ -146,11 +146,12 @@ def _check_truth(
     images = int((wrong > 0).sum())
     if images:
         raise DataError(
-            _(
-                "{name} and {first_name} have other labels for {images:,} images.",
+            ngettext(
+                "{name} and {first_name} have other labels for {count:,} image.",
+                "{name} and {first_name} have other labels for {count:,} images.",
+                images,
                 name=name,
                 first_name=first_name,
-                images=images,
             )
         )
 

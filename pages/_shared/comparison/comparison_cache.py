@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation import cross_validation
+from medmodel.evaluation import comparison, cross_validation
 from medmodel.evaluation.comparison import (
     CommonImages,
     PairedDifference,
@@ -21,7 +21,6 @@ from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import class_metrics as metrics_of_class
 from medmodel.evaluation.metrics import overall_metrics
 from medmodel.evaluation.predictions import Predictions
-from medmodel.runs.copies import with_copies
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 
@@ -81,11 +80,15 @@ def _digests(runs: Chosen) -> dict[str, dict[str, str]]:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def metrics_with_copies(runs: Chosen) -> dict[str, dict[str, Estimate]]:
-    """The same on all common images, copies of training images among them."""
-    tables = {name: with_copies(_table(f, versions)) for name, f, versions in runs}
-    models = common_images(tables, digests=_digests(runs)).models.items()
-    return {name: overall_metrics(model) for name, model in models}
+def metrics_with_copies(
+    runs: Chosen,
+) -> tuple[dict[str, dict[str, Estimate]], str]:
+    """The same on all common images, copies of training images among them.
+
+    Empty where labels of copies differ, with a sentence.
+    """
+    tables = {name: _table(f, versions) for name, f, versions in runs}
+    return comparison.metrics_with_copies(tables, _digests(runs))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

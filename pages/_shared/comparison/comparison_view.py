@@ -297,7 +297,9 @@ def _show_all_metrics(
         table = pd.DataFrame({_("Metric"): titles})
         for name, metrics in by_model.items():
             table[f"{name} "] = [str(metrics[key]) for key in METRICS]
-        beside = comparison_cache.metrics_with_copies(chosen) if copied else {}
+        beside, unknown = (
+            comparison_cache.metrics_with_copies(chosen) if copied else ({}, "")
+        )
         for name, metrics in beside.items():
             title = _("{model}, with copies", model=name)
             table[f"{title} "] = [str(metrics[key]) for key in METRICS]
@@ -310,6 +312,8 @@ def _show_all_metrics(
                 images=images,
             )
         )
+        if unknown:
+            st.caption(plain(unknown))
         csv_button(
             pd.concat(
                 [

@@ -215,5 +215,10 @@ def _rounding(report: ExportReport) -> str:
             "answers to validation images changed too often, or no training image "
             "could be read."
         ),
+        "mixed": _(
+            "Only the weights of the largest layers have 8 bits, those of other large "
+            "layers 16: with more in 8 bits, answers to validation images changed too "
+            "often, or no image could be read."
+        ),
     }
     return sentences.get(report.rounded, "")
