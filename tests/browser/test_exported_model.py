@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from medmodel.core.job import UNATTENDED
@@ -90,7 +92,12 @@ def test_the_page_gives_the_same_probabilities(
     facts = json.loads((folder / "medmodel.json").read_text("utf-8"))
     assert json.loads(answer.inner_text()) == pytest.approx(facts["sample"], abs=1e-4)
     page.locator("input").set_input_files(folder / "medmodel.json")
-    expect(answer).to_contain_text("This image cannot be used")
+    expect(answer).to_have_text("This image cannot be used: it is no PNG and no JPEG")
+    # The browser would cut it down to 8 bits.
+    deep = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    Image.fromarray(deep).save(folder / "deep.png")
+    page.locator("input").set_input_files(folder / "deep.png")
+    expect(answer).to_contain_text("it has more than 8 bits")
 
 
 def test_the_page_of_several_findings_gives_the_same_probabilities(
