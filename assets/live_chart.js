@@ -301,12 +301,12 @@ class LiveRun {
     const of = (n, all) => all ? fill(facts.of, { done: count(n), total: count(all) }) : count(n);
     if (s.epochs && s.epoch) found.push([facts.epoch, of(s.epoch, s.epochs)]);
     if (s.best_epoch) found.push([facts.best_epoch, `${s.best_epoch}`]);
+    // First what a narrow page must not cut: it shows one row.
+    const computes = [s.device, s.precision].filter(Boolean).join(" · ");
+    if (computes) found.push([facts.device, computes]);
     if (s.state === "running" && s.heartbeat) {
       found.push([facts.last_update, fill(time.ago, { time: duration(Date.now() / 1000 - this.heard, time) })]);
     }
-    // First what a narrow page must not cut: it shows one row.
-    if (s.device) found.push([facts.device, s.device]);
-    if (s.precision) found.push([facts.precision, s.precision]);
     const rate = last(this.epochs[6] ?? []);
     if (rate != null) found.push([facts.learning_rate, `${+rate.toPrecision(2)}`]);
     // A third entry of the legend would take the place of the curves.

@@ -139,12 +139,12 @@ def test_a_listener_hears_the_end(page: Page, app: AppServer) -> None:
 def test_what_computes_is_in_sight_beside_all_other_facts(
     page: Page, app: AppServer
 ) -> None:
-    """One row of facts is shown at 1280 pixels: device and arithmetic are in it."""
+    """One row of facts is shown at 1280 pixels: what is dotted is said there, too."""
     run = ended(RunStatus.DONE, device="Processor", precision="mixed_bfloat16")
     run.write_config(replace(run.config, training="frozen"))
     watch(page, app, run)
     facts = page.locator(".mm-facts")
     box = facts.bounding_box()
-    for fact in ("Processor", "mixed_bfloat16"):
+    for fact in ("Processor · mixed_bfloat16", "images not yet learned"):
         word = facts.get_by_text(fact).bounding_box()
         assert box and word and word["y"] + word["height"] <= box["y"] + box["height"]

@@ -53,9 +53,8 @@ def _facts() -> dict[str, str]:
         "last_update": _("Last update"),
         "learning_rate": _("Learning rate"),
         "dotted": _("Dotted"),
-        "not_yet_learned": _("training images before they are learned from"),
+        "not_yet_learned": _("images not yet learned"),
         "device": _("Device"),
-        "precision": _("Arithmetic"),
         "step": _("Step"),
         "of": _("{done} of {total}"),
     }
