@@ -345,14 +345,14 @@ def show() -> None:
         take_photo()
     with images:
         cases, note = get_cases(run)
-    segments, multi_label = run.config.segments, run.config.multi_label
+        segments, multi_label = run.config.segments, run.config.multi_label
+        if note and not multi_label:
+            st.caption(f":material/science: {note}")
     with models:
         alone = segments or multi_label
         others = other_runs(run) if cases and not alone else []
         # Below the images' field it would push the answer off the first screen.
         case = pick_case(cases, note) if multi_label and cases else None
-        if note and not multi_label:
-            st.caption(f":material/science: {note}")
         chosen = step_through(cases) if len(cases) > 1 and not alone else 0
     show_refused()
     if case is not None:
