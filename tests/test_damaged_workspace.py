@@ -15,7 +15,8 @@ from medmodel.benchmark.durability import damage
 from medmodel.core import storage
 from medmodel.core.errors import MedModelError
 from medmodel.data import curation, datasets
-from medmodel.evaluation import external_validation, gallery, thresholds
+from medmodel.evaluation import external_validation, gallery
+from medmodel.evaluation.decision import frozen_thresholds
 from medmodel.evaluation.temperature_scaling import (
     store_temperature,
     stored_temperature,
@@ -34,8 +35,8 @@ from tests.damaged_workspace import DAMAGES, IDS, OTHER_VALUES, PAGES
 
 READERS: dict[str, Callable[[Run], object]] = {
     "thresholds.json": lambda run: (
-        thresholds.frozen_thresholds(run),
-        thresholds.later_choices(run),
+        frozen_thresholds.frozen_thresholds(run),
+        frozen_thresholds.later_choices(run),
     ),
     "calibration.json": stored_temperature,
     "elsewhere.json": lambda run: external_validation.external_tests(run, RunStore()),

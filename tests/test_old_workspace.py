@@ -29,8 +29,8 @@ from medmodel.evaluation import (
     gallery,
     metrics,
     temperature_scaling,
-    thresholds,
 )
+from medmodel.evaluation.decision import frozen_thresholds
 from medmodel.evaluation.evaluation import evaluate
 from medmodel.evaluation.ood.traits import image_traits
 from medmodel.evaluation.predictions import split_predictions
@@ -136,14 +136,14 @@ def test_evaluate_says_the_same_numbers(store: RunStore, name: str) -> None:
     assert confusion.tolist() == EXPECTED["confusion"][run.id]
     outcomes = [
         [o.name, o.threshold, o.found, o.missed, o.false_alarms, o.left_alone]
-        for o in thresholds.frozen_outcomes(run, data)
+        for o in frozen_thresholds.frozen_outcomes(run, data)
     ]
     assert outcomes == EXPECTED["outcomes"][run.id]
 
 
 def test_what_people_decided_about_a_run_is_read(trained: Run) -> None:
-    frozen = thresholds.frozen_thresholds(trained)
-    (later,) = thresholds.later_choices(trained)
+    frozen = frozen_thresholds.frozen_thresholds(trained)
+    (later,) = frozen_thresholds.later_choices(trained)
     assert frozen is not None
     assert EXPECTED["thresholds"] == {
         "rule": str(frozen[0]),

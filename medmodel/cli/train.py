@@ -14,6 +14,7 @@ from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import FolderParameter, ModelParameter, RunParameter
 from medmodel.cli.watch import watch_all
 from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.config_problems import check_config
 from medmodel.core.errors import DataError
 from medmodel.core.settings.augmentation import Augmentation
 from medmodel.core.settings.network_names import ENCODER_PREFIX
@@ -130,7 +131,7 @@ def command(
         changes |= _chain(enhancement)
     changes = {**_of_encoder(changes.get("model", "")), **changes}
     config = _fitted(_config(folder, recipe, like, changes))
-    config.check()
+    check_config(config)
     store = RunStore()
     runs = [queue.submit(each, store) for each in fold_configs(config, config.folds)]
     if not as_json:

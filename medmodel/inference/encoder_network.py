@@ -12,7 +12,7 @@ from medmodel.core.errors import DECODER_ERRORS, DataError, WeightsError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.inference import keras_graph
 from medmodel.language import _
-from medmodel.model_import import keras_file
+from medmodel.model_import import keras_config, keras_file
 from medmodel.model_import.encoder_note import noted_encoder
 from medmodel.model_import.encoder_onnx import MOST_FEATURES
 from medmodel.model_import.encoders import Encoder, check_digest
@@ -144,7 +144,7 @@ def _backbone(encoder: Encoder, preprocessing: Preprocessing) -> keras.Model:
 def _of_keras(encoder: Encoder, images: Any) -> keras.Model:
     path = check_digest(encoder, encoder.file)
     file = keras_file.read_keras_file(path)
-    shape = keras_file.input_shape(file.config) or [None] * 3
+    shape = keras_config.input_shape(file.config) or [None] * 3
     expected = [encoder.size, encoder.size, encoder.channels]
     pairs = zip(shape, expected, strict=True)
     if any(given not in (None, wanted) for given, wanted in pairs):

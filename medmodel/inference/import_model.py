@@ -24,7 +24,7 @@ from medmodel.core.preprocessing import Fit, Preprocessing, window_values
 from medmodel.core.settings.recipes import IMPORTED
 from medmodel.core.storage import read_as, write_json
 from medmodel.language import _, speaking
-from medmodel.model_import import keras_file, onnx_file, task
+from medmodel.model_import import keras_config, keras_file, onnx_file, task
 from medmodel.model_import.checks import check_settings
 from medmodel.model_import.description import (
     LARGEST_SIDE,
@@ -73,17 +73,17 @@ def look(place: Path) -> ModelDescription:
 
 def _look_at_keras(source: ModelSource) -> ModelDescription:
     file = keras_file.read_keras_file(source.path)
-    shape = keras_file.input_shape(file.config) or [None, None, None]
+    shape = keras_config.input_shape(file.config) or [None, None, None]
     _check_shape(shape)
-    names = set(keras_file.layer_names(file.config))
+    names = set(keras_config.layer_names(file.config))
     teachable = not file.native and {"dense_Dense1", "dense_Dense2"} <= names
     teachable |= source.path.name == "keras_model.h5" and bool(source.labels)
     described = ModelDescription(
         format="keras" if file.native else "h5",
         size=shape[0] or 0,
         channels=shape[2] or 0,
-        outputs=keras_file.output_units(file.config),
-        scale="raw" if keras_file.normalises(file.config) else "unit",
+        outputs=keras_config.output_units(file.config),
+        scale="raw" if keras_config.normalises(file.config) else "unit",
         tool=f"Keras {file.version}" if file.version else "Keras",
     )
     if teachable:

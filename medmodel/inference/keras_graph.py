@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.language import _
-from medmodel.model_import import keras_file
+from medmodel.model_import import keras_config
 from medmodel.model_import.keras_file import KerasFile
 
 Tensor = Any
@@ -56,7 +56,7 @@ class _Builder:
         self._names = {"pixels", "normalise"}
 
     def model(self, config: dict[str, Any], x: Tensor, path: tuple[str, ...]) -> Tensor:
-        layers = keras_file.layers_of(config)
+        layers = keras_config.layers_of(config)
         if config.get("class_name") != "Sequential":
             return self._functional(config["config"], x, path)
         for layer in layers:
@@ -69,7 +69,7 @@ class _Builder:
         made: dict[tuple[str, int], Tensor] = {}
         last = _last_references(config)
         waiting: list[tuple[str, int, Any, Any]] = []
-        for layer in keras_file.layers_of({"config": config}):
+        for layer in keras_config.layers_of({"config": config}):
             name = str(layer.get("name") or layer["config"].get("name"))
             step = self._step(layer, path)
             nodes = layer.get("inbound_nodes") or []
@@ -99,13 +99,13 @@ class _Builder:
         """What a layer does with positional and named arguments; made once."""
         kind, settings = layer["class_name"], layer["config"]
         own = str(layer.get("name") or settings.get("name"))
-        if keras_file.is_container(layer):
+        if keras_config.is_container(layer):
             return lambda args, kwargs: self.model(layer, args[0], (*path, own))
-        if kind == "InputLayer" or keras_file.is_skipped(layer):
+        if kind == "InputLayer" or keras_config.is_skipped(layer):
             return lambda args, kwargs: args[0]
         if kind in ("TFOpLambda", "SlicingOpLambda"):
             return lambda args, kwargs: self._operation(settings, args, kwargs)
-        if keras_file.is_operation(layer):
+        if keras_config.is_operation(layer):
             return _keras_operation(layer)
         shared: list[keras.Layer] = []
 
@@ -118,20 +118,20 @@ class _Builder:
                 output = made(*args, **kwargs)
             else:
                 output = made(value)
-            self._fill(made, (*path, own), kind == keras_file.LAYER_SCALE)
+            self._fill(made, (*path, own), kind == keras_config.LAYER_SCALE)
             return output
 
         return call
 
     def _layer(self, layer: dict[str, Any], own: str) -> keras.Layer:
         kind = layer["class_name"]
-        if kind == keras_file.LAYER_SCALE:
+        if kind == keras_config.LAYER_SCALE:
             # A factor for each channel is a depthwise convolution of one pixel.
             return keras.layers.DepthwiseConv2D(
                 1, use_bias=False, name=self._unique(own)
             )
         made_by = getattr(keras.layers, kind)
-        settings = keras_file.plain_settings(layer)
+        settings = keras_config.plain_settings(layer)
         if settings.get("data_format") == "channels_first":
             raise DataError(
                 _(
@@ -320,7 +320,7 @@ def _resolved(value: Any, made: dict[tuple[str, int], Tensor]) -> Any:
         return made[value[0], value[1]]
     if isinstance(value, list):
         return [_resolved(item, made) for item in value]
-    if isinstance(value, dict) and value.get("class_name") == keras_file.TUPLE:
+    if isinstance(value, dict) and value.get("class_name") == keras_config.TUPLE:
         return tuple(_resolved(item, made) for item in value.get("items", []))
     if isinstance(value, dict):
         return {key: _resolved(item, made) for key, item in value.items()}
@@ -350,7 +350,7 @@ def _native(file: KerasFile, path: Path) -> WeightsOf:
     """Weights of a .keras file, which Keras reads into the same network."""
     try:
         model = keras.saving.deserialize_keras_object(
-            keras_file.plain_config(file.config), safe_mode=True
+            keras_config.plain_config(file.config), safe_mode=True
         )
         with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
             model.load_weights(archive.extract("model.weights.h5", folder))

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING
 from medmodel.core.errors import DataError, value_or_problem
 from medmodel.core.templating import render_template
 from medmodel.evaluation.curves import precision_recall_curve, roc_curve
+from medmodel.evaluation.decision.frozen_thresholds import (
+    frozen_outcomes,
+    frozen_thresholds,
+)
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.groups.group_comparison import NOT_STATED
 from medmodel.evaluation.groups.run_groups import groups_of_run
@@ -29,7 +33,6 @@ from medmodel.evaluation.robustness.corruption_test import (
     read_corruption_test,
 )
 from medmodel.evaluation.temperature_scaling import calibrate, fit_temperature
-from medmodel.evaluation.thresholds import frozen_outcomes, frozen_thresholds
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import _, join_sentences
 from medmodel.reports import glossary, model_card, run_facts

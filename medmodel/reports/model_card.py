@@ -10,6 +10,7 @@ Radiology: Artificial Intelligence 6 (2024) e240300) and TRIPOD+AI (Collins et a
 from __future__ import annotations
 
 from medmodel.core.errors import value_or_problem
+from medmodel.evaluation.decision.frozen_thresholds import frozen_thresholds
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.intervals import too_few
 from medmodel.evaluation.metrics import METRICS
@@ -18,7 +19,6 @@ from medmodel.evaluation.robustness.corruption_test import (
     read_corruption_test,
 )
 from medmodel.evaluation.temperature_scaling import stored_temperature
-from medmodel.evaluation.thresholds import frozen_thresholds
 from medmodel.language import _, join_sentences, ngettext
 from medmodel.language.right_to_left import isolated
 from medmodel.reports import run_facts

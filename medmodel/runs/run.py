@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import config_problems
 from medmodel.core.errors import (
     ConfigError,
     FileError,
@@ -88,7 +89,7 @@ class Run:
             ConfigError: One of them was changed to something that cannot be trained.
         """
         config = self._read("config.json", TrainConfig)
-        for name, problem in config.problems().items():
+        for name, problem in config_problems(config).items():
             raise ConfigError(
                 name,
                 _(

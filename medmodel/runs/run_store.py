@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import check_config
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import MedModelError, RunError, os_reason
 from medmodel.core.storage import write_json
@@ -78,7 +79,7 @@ class RunStore:
             ConfigError: A setting is wrong.
             RunError: The disk is full or the workspace cannot be written.
         """
-        config.check()
+        check_config(config)
         now = time.time()
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
         # Parts of the second first: runs asked for at once keep their order.

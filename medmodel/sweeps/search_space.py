@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import check_config
 from medmodel.core.errors import ConfigError, WeightsError
 from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION, Augmentation
 from medmodel.core.settings.network_names import (
@@ -157,7 +158,7 @@ class SweepConfig:
         for name, dimension in self.space.items():
             _check_dimension(name, dimension)
         for values in _corners(self.space):
-            trial_config(self, values).check()
+            check_config(trial_config(self, values))
 
 
 def _check_dimension(name: str, dimension: Dimension) -> None:

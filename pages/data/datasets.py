@@ -29,7 +29,7 @@ from pages._shared.common.trash_view import (
 )
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
-from pages._shared.data import dataset_view, layout_question_view
+from pages._shared.data import dataset_files_view, dataset_view, layout_question_view
 from pages._shared.data.delete_view import delete_button
 from pages._shared.data.import_view import show_import
 from pages._shared.data.map_view import show_map
@@ -143,7 +143,7 @@ def show_state(folder: Path) -> None:
         show_progress(folder)
     elif state.error and not layout_question_view.show_question(folder):
         st.error(plain(translate(state.error)), icon=":material/error:")
-        dataset_view.show_rejected(folder)
+        dataset_files_view.show_rejected(folder)
 
 
 def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
@@ -195,7 +195,7 @@ def show_dataset(folder: Path) -> None:
     """Everything that is known about one data set."""
     st.markdown(f":gray[:material/folder_open: {plain(folder)}]")
     report = report_store.load_report(folder)
-    dataset_view.show_import(folder)
+    dataset_files_view.show_import(folder)
     layout_question_view.show_reading(folder)
     verdict = st.container()
     with st.container(horizontal=True):
@@ -232,9 +232,9 @@ def show_dataset(folder: Path) -> None:
     show_runs_of(folder)
     dataset_view.show_samples(folder, report)
     show_classes(folder, report)
-    dataset_view.show_duplicates(folder, report)
-    dataset_view.show_shared_patients(report)
-    dataset_view.show_files(report)
+    dataset_files_view.show_duplicates(folder, report)
+    dataset_files_view.show_shared_patients(report)
+    dataset_files_view.show_files(report)
 
 
 asked = st.query_params.get("dataset", "")

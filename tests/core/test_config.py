@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.config_problems import check_config, config_problems
 from medmodel.core.environment import data_roots, workspace_root
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Preprocessing
@@ -23,7 +24,7 @@ from medmodel.core.settings.recipes import RECIPES
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_recipes_are_valid_as_they_are(recipe: str) -> None:
-    assert config_for(recipe, "/data").problems() == {}
+    assert config_problems(config_for(recipe, "/data")) == {}
 
 
 @pytest.mark.parametrize(
@@ -46,9 +47,9 @@ def test_recipes_are_valid_as_they_are(recipe: str) -> None:
 )
 def test_a_wrong_value_is_told_at_its_field(field: str, value: Any) -> None:
     config = config_for("compact", "/data", **{field: value})
-    assert list(config.problems()) == [field]
+    assert list(config_problems(config)) == [field]
     with pytest.raises(ConfigError) as caught:
-        config.check()
+        check_config(config)
     assert caught.value.field == field
     assert str(caught.value).endswith(".")
 
@@ -71,7 +72,7 @@ def test_limits_are_allowed_and_nothing_beyond(
     field: str, lowest: float, highest: float, step: float
 ) -> None:
     def problems(value: float) -> list[str]:
-        return list(config_for("compact", "/data", **{field: value}).problems())
+        return list(config_problems(config_for("compact", "/data", **{field: value})))
 
     assert problems(lowest) == problems(highest) == []
     assert field in problems(lowest - step) and field in problems(highest + step)
@@ -79,7 +80,7 @@ def test_limits_are_allowed_and_nothing_beyond(
 
 def test_fields_that_must_fit_each_other() -> None:
     def problems(**changes: Any) -> list[str]:
-        return list(config_for("compact", "/data", **changes).problems())
+        return list(config_problems(config_for("compact", "/data", **changes)))
 
     assert problems(val_fraction=0.5, test_fraction=0.4) == []
     assert problems(val_fraction=0.5, test_fraction=0.41) == ["test_fraction"]
@@ -88,13 +89,13 @@ def test_fields_that_must_fit_each_other() -> None:
     assert problems(window="40/0") == ["window"]
     moving = Augmentation(shift=0.1)
     frozen = config_for("instant", "/data", augmentation=moving)
-    assert list(frozen.problems()) == ["augmentation"]
+    assert list(config_problems(frozen)) == ["augmentation"]
 
 
 @pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "(" * 5000])
 def test_a_pattern_that_is_none(pattern: str) -> None:
     config = config_for("compact", "/data", patient_pattern=pattern)
-    assert list(config.problems()) == ["patient_pattern"]
+    assert list(config_problems(config)) == ["patient_pattern"]
 
 
 def test_a_fold_says_so_in_the_title() -> None:
@@ -107,19 +108,20 @@ def test_a_fold_says_so_in_the_title() -> None:
 
 
 def test_not_a_number_is_refused() -> None:
-    assert (
-        "learning_rate"
-        in config_for("compact", "/data", learning_rate=float("nan")).problems()
+    assert "learning_rate" in config_problems(
+        config_for("compact", "/data", learning_rate=float("nan"))
     )
 
 
 def test_frozen_training_needs_the_pretrained_model() -> None:
-    assert "training" in config_for("instant", "/x", model="compact_resnet").problems()
+    assert "training" in config_problems(
+        config_for("instant", "/x", model="compact_resnet")
+    )
 
 
 def test_only_frozen_training_chooses_its_size() -> None:
-    assert "size" in config_for("compact", "/x", size=0).problems()
-    assert config_for("instant", "/x", size=0).problems() == {}
+    assert "size" in config_problems(config_for("compact", "/x", size=0))
+    assert config_problems(config_for("instant", "/x", size=0)) == {}
 
 
 def test_unknown_recipe() -> None:
@@ -175,14 +177,14 @@ def test_workspace_and_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_options_of_descent_are_refused_for_the_last_layer_alone(
     changes: dict[str, Any],
 ) -> None:
-    assert set(TrainConfig("/data", **changes).problems()) == set(changes)
-    assert not config_for("compact", "/data", **changes).problems()
-    assert not TrainConfig("/data").problems()
+    assert set(config_problems(TrainConfig("/data", **changes))) == set(changes)
+    assert not config_problems(config_for("compact", "/data", **changes))
+    assert not config_problems(TrainConfig("/data"))
 
 
 def test_a_segmentation_may_clip_and_average_and_nothing_else() -> None:
     def problems(**changes: Any) -> set[str]:
-        return set(config_for("segmentation", "/data", **changes).problems())
+        return set(config_problems(config_for("segmentation", "/data", **changes)))
 
     assert not problems(clip_norm=1.0, ema=0.99)
     assert problems(label_smoothing=0.1) == {"label_smoothing"}
@@ -194,7 +196,7 @@ def test_a_segmentation_may_clip_and_average_and_nothing_else() -> None:
 @pytest.mark.parametrize("name, most", [("mixup", 1.0), ("ema", 0.9999)])
 def test_limits_of_mixup_and_ema(name: str, most: float) -> None:
     def problems(value: float) -> set[str]:
-        return set(config_for("compact", "/data", **{name: value}).problems())
+        return set(config_problems(config_for("compact", "/data", **{name: value})))
 
     assert not problems(most) and not problems(0.0)
     assert problems(most + 1e-5) == problems(-0.1) == {name}
@@ -204,8 +206,8 @@ def test_a_replicate_trains_otherwise_on_the_same_split() -> None:
     seeds = {TrainConfig("/d", seed=3, replicate=n).training_seed for n in range(5)}
     assert len(seeds) == 5 and 3 in seeds
     largest = TrainConfig("/d", seed=2**31 - 1, replicate=1000)
-    assert 0 <= largest.training_seed < 2**31 and not largest.problems()
-    assert TrainConfig("/d", replicate=1001).problems().keys() == {"replicate"}
+    assert 0 <= largest.training_seed < 2**31 and not config_problems(largest)
+    assert config_problems(TrainConfig("/d", replicate=1001)).keys() == {"replicate"}
 
 
 @pytest.mark.parametrize("name", sorted(LARGEST_CHANGES))
@@ -216,6 +218,6 @@ def test_changes_of_images_have_their_limits(name: str) -> None:
 
     for value in (-0.1, LARGEST_CHANGES[name] + 0.1, math.nan):
         config = config_for("compact", "/data", augmentation=changed(value))
-        assert "must lie between 0 and" in config.problems()["augmentation"]
+        assert "must lie between 0 and" in config_problems(config)["augmentation"]
     most = config_for("compact", "/data", augmentation=changed(LARGEST_CHANGES[name]))
-    assert not most.problems()
+    assert not config_problems(most)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import config_problems
 from medmodel.core.errors import ConfigError
 from medmodel.core.processes import sandbox
 from medmodel.data import patient_regex
@@ -37,7 +38,9 @@ def test_names_of_any_kind_come_back_as_they_were() -> None:
 def test_what_is_no_pattern_is_told(pattern: str) -> None:
     with pytest.raises(ConfigError, match="regular expression"):
         patient_regex.patients_of(["a/1.png"], pattern)
-    assert "patient_pattern" in TrainConfig("/data", patient_pattern=pattern).problems()
+    assert "patient_pattern" in config_problems(
+        TrainConfig("/data", patient_pattern=pattern)
+    )
 
 
 def test_a_pattern_that_takes_for_ever_is_given_up(

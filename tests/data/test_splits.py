@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import config_problems
 from medmodel.core.errors import DataError
 from medmodel.data import datasets, patient_regex, splits
 from medmodel.data.datasets import Index
@@ -254,7 +255,7 @@ def test_usual_names_of_patients_are_guessed(pattern: str, example: str) -> None
     patients = patient_regex.patients_of(paths, guess)
     assert patients[0] == example, guess
     assert len(set(patients)) == 22
-    assert not TrainConfig(dataset="x", patient_pattern=guess).problems()
+    assert not config_problems(TrainConfig(dataset="x", patient_pattern=guess))
 
 
 def test_patients_in_folders_below_splits_and_classes() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from medmodel.data import layout, patient_regex, splits, synthetic
 from medmodel.data.datasets import index_dataset
+from medmodel.data.phantoms import SIZE
 from medmodel.imaging import images
 
 
@@ -30,7 +31,7 @@ def test_classes_and_pictures(phantoms: Path) -> None:
     assert index.classes == sorted(synthetic.CLASSES)
     assert Counter(index.table["label"]) == dict.fromkeys(synthetic.CLASSES, 6)
     assert set(index.table["mode"]) == {"L"}
-    assert set(index.table["width"]) == {synthetic.SIZE}
+    assert set(index.table["width"]) == {SIZE}
     assert index.table["digest"].nunique() == 24
     assert index.ignored["path"].tolist() == [synthetic.TRUTH]
 
@@ -59,7 +60,7 @@ def test_nodules_stand_out_where_the_truth_says(phantoms: Path) -> None:
         pixels = images.decode(phantoms / row["path"]).pixels[..., 0].astype(float)
         diameter = float(row["diameter_mm"]) / float(row["mm_per_px"])
         assert 10 < float(row["diameter_mm"]) < 30
-        y, x = np.mgrid[: synthetic.SIZE, : synthetic.SIZE]
+        y, x = np.mgrid[:SIZE, :SIZE]
         distance = np.hypot(x - float(row["x_px"]), y - float(row["y_px"]))
         inside = pixels[distance < diameter / 2 - 1]
         around = pixels[(distance > diameter / 2 + 2) & (distance < diameter / 2 + 5)]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.config_problems import config_problems
 from medmodel.core.errors import DataError
 from medmodel.evaluation.cross_validation import (
     CrossValidation,
@@ -69,8 +70,8 @@ def test_folds_of_a_configuration() -> None:
     assert found[1].title == "Compact CNN on x, fold 2 of 3"
     assert fold_configs(config, 1) == [config]
     wrong = TrainConfig("/data/x", folds=2, fold=3)
-    assert wrong.problems() == {"fold": "Tested fold must lie between 1 and 2."}
-    assert set(TrainConfig("/data/x", folds=21).problems()) == {"folds"}
+    assert config_problems(wrong) == {"fold": "Tested fold must lie between 1 and 2."}
+    assert set(config_problems(TrainConfig("/data/x", folds=21))) == {"folds"}
 
 
 def fold_run(config: TrainConfig, *paths: str, images: tuple[str, ...] = ()) -> Run:

@@ -12,6 +12,11 @@ from hypothesis import strategies as st
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError
+from medmodel.evaluation.decision.frozen_thresholds import (
+    freeze_thresholds,
+    frozen_thresholds,
+    later_choices,
+)
 from medmodel.evaluation.intervals import Estimate, wilson
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.thresholds import (
@@ -20,9 +25,6 @@ from medmodel.evaluation.thresholds import (
     at_prevalence,
     choose_threshold,
     choose_thresholds,
-    freeze_thresholds,
-    frozen_thresholds,
-    later_choices,
     outcome,
 )
 from medmodel.runs.run import Run

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import config_problems
 from medmodel.core.environment import workspace_root
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Preprocessing
@@ -161,13 +162,13 @@ def test_the_longer_side_is_what_was_asked_for() -> None:
 def test_wrong_steps_are_refused(step: str) -> None:
     with pytest.raises(ConfigError) as caught:
         enhance.apply(noisy(1), [step])
-    problems = TrainConfig("", steps=("invert", step)).problems()
+    problems = config_problems(TrainConfig("", steps=("invert", step)))
     assert problems["steps"] == str(caught.value)
 
 
 def test_chains_have_an_end() -> None:
-    assert TrainConfig("", steps=("invert",) * 8).problems() == {}
-    problems = TrainConfig("", steps=("invert",) * 9).problems()
+    assert config_problems(TrainConfig("", steps=("invert",) * 8)) == {}
+    problems = config_problems(TrainConfig("", steps=("invert",) * 9))
     assert problems == {"steps": "At most 8 steps; 9 were given."}
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import config_problems
 from medmodel.core.errors import ConfigError
 from medmodel.core.preprocessing import Preprocessing, window_values
 from medmodel.data import datasets, splits
@@ -42,14 +43,14 @@ def ct(tissue: int = 50, **elements: object) -> bytes:
 )
 def test_window_settings(setting: str, expected: object) -> None:
     assert window_values(setting) == expected
-    assert TrainConfig("", window=setting).problems() == {}
+    assert config_problems(TrainConfig("", window=setting)) == {}
 
 
 @pytest.mark.parametrize("setting", ["", "lungs", "40", "40/0", "a/b", "1/2/3"])
 def test_wrong_window_settings(setting: str) -> None:
     with pytest.raises(ConfigError, match="centre/width"):
         window_values(setting)
-    assert list(TrainConfig("", window=setting).problems()) == ["window"]
+    assert list(config_problems(TrainConfig("", window=setting))) == ["window"]
 
 
 def test_ct_is_seen_alike_whatever_the_file_asks() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import config_problems
 from medmodel.core.errors import OS_WORDS, os_reason
 from medmodel.data.layouts import description
 from medmodel.data.layouts.layout_choice import FolderReading
@@ -54,9 +55,9 @@ def test_how_folders_were_read() -> None:
 
 
 def test_a_range_names_its_setting() -> None:
-    kept = TrainConfig("/data", batch_size=0).problems()["batch_size"]
+    kept = config_problems(TrainConfig("/data", batch_size=0))["batch_size"]
     assert kept == "“Batch size” must lie between 1 and 1024; 0 was given."
-    seed = TrainConfig("/data", seed=-1).problems()["seed"]
+    seed = config_problems(TrainConfig("/data", seed=-1))["seed"]
     with speaking("zh_Hans"):
         assert translate(kept).startswith("“批大小”必须在 1 与 1024 之间")
         assert translate(seed).startswith("“随机种子”")

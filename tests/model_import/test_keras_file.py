@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from medmodel.core.errors import DataError
-from medmodel.model_import import keras_file
-from medmodel.model_import.keras_file import check_config, read_keras_file
+from medmodel.model_import import keras_config
+from medmodel.model_import.keras_config import check_config
+from medmodel.model_import.keras_file import read_keras_file
 from tests.foreign_models import SIDE, write_teachable_machine
 
 
@@ -30,10 +31,10 @@ def graph(*layers: dict[str, Any]) -> dict[str, Any]:
 def test_the_graph_of_a_teachable_machine(tmp_path: Path) -> None:
     file = read_keras_file(write_teachable_machine(tmp_path / "keras_model.h5"))
     assert file.is_keras_2 and not file.native
-    assert keras_file.input_shape(file.config) == [SIDE, SIDE, 3]
-    assert keras_file.output_units(file.config) == 2
-    assert not keras_file.normalises(file.config)
-    assert "dense_Dense2" in set(keras_file.layer_names(file.config))
+    assert keras_config.input_shape(file.config) == [SIDE, SIDE, 3]
+    assert keras_config.output_units(file.config) == 2
+    assert not keras_config.normalises(file.config)
+    assert "dense_Dense2" in set(keras_config.layer_names(file.config))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_a_class_of_ones_own_is_refused() -> None:
 
 
 def test_settings_lose_what_keras_would_make_an_object_of() -> None:
-    settings = keras_file.plain_settings(
+    settings = keras_config.plain_settings(
         layer(
             "DepthwiseConv2D",
             config={
@@ -91,7 +92,7 @@ def test_settings_lose_what_keras_would_make_an_object_of() -> None:
 
 def test_what_keras_builds_names_nothing_but_its_own_layers() -> None:
     suspect = layer("Dense", module="keras.src.utils.x", compile_config={"a": 1})
-    plain = keras_file.plain_config(graph(suspect, graph(layer("Flatten"))))
+    plain = keras_config.plain_config(graph(suspect, graph(layer("Flatten"))))
     dense, inner = plain["config"]["layers"]
     assert dense["module"] == "keras.layers" and "compile_config" not in dense
     assert (plain["module"], inner["class_name"]) == ("keras", "Sequential")
@@ -167,7 +168,7 @@ def test_other_inputs_than_an_image_are_refused() -> None:
     for shape in ([None, 10], [None, 8, 8, 8, 1]):
         first = layer("InputLayer", config={"batch_shape": shape})
         with pytest.raises(DataError, match="images"):
-            keras_file.input_shape(graph(first))
+            keras_config.input_shape(graph(first))
     with pytest.raises(DataError, match="more than one"):
-        keras_file.input_shape(graph(layer("InputLayer"), layer("InputLayer")))
-    assert keras_file.input_shape(graph(layer("Dense"))) is None
+        keras_config.input_shape(graph(layer("InputLayer"), layer("InputLayer")))
+    assert keras_config.input_shape(graph(layer("Dense"))) is None

@@ -24,19 +24,17 @@ from medmodel.evaluation import (
     gallery,
     temperature_scaling,
 )
+from medmodel.evaluation.decision.frozen_thresholds import (
+    frozen_thresholds,
+    later_choices,
+)
 from medmodel.evaluation.evaluation import evaluate_predictions
 from medmodel.evaluation.gallery import ImageFilter
 from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.positive_class import choose_positive
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.subgroups import Subgroup
-from medmodel.evaluation.thresholds import (
-    Rule,
-    Rules,
-    choose_thresholds,
-    frozen_thresholds,
-    later_choices,
-)
+from medmodel.evaluation.thresholds import Rule, Rules, choose_thresholds
 from medmodel.reports import plots
 from medmodel.reports.evaluation_html import evaluation_page, model_card_html
 from medmodel.reports.spreadsheet import csv_text

@@ -10,7 +10,7 @@ import pytest
 
 from medmodel.evaluation.clinical.time_line import Reading, size_visits
 from medmodel.reports.follow_up_figure import probability_figure, size_figure
-from pages._shared.reading import time_line_view as view
+from pages._shared.reading import dated_answers
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said
 
@@ -29,24 +29,26 @@ VISITS = size_visits(DAYS, SIZES)
 
 
 def test_the_last_change_in_words() -> None:
-    said_of = view.time_line_sentences("ill", IMAGES, READINGS, VISITS)
+    said_of = dated_answers.time_line_sentences("ill", IMAGES, READINGS, VISITS)
     assert said_of == [
         "ill: 20 % to 25 % in 121 days, a change within the error of measuring.",
         "Size: 20.0 to 26.0 mm (+30 %) in 121 days.",
     ]
-    (rise, _size) = view.time_line_sentences("ill", IMAGES[:2], READINGS[:2], VISITS)
+    (rise, _size) = dated_answers.time_line_sentences(
+        "ill", IMAGES[:2], READINGS[:2], VISITS
+    )
     assert rise == "ill: 20 % to 60 % in 60 days."
     near = size_visits(DAYS[:2], [20.0, 20.5])
-    (text,) = view.time_line_sentences("ill", IMAGES[:1], READINGS[:1], near)
+    (text,) = dated_answers.time_line_sentences("ill", IMAGES[:1], READINGS[:1], near)
     assert text.endswith("(+2 %) in 60 days, a change within the error of measuring.")
     gone = size_visits(DAYS[:2], [0.0, 3.0])
-    (text,) = view.time_line_sentences("ill", [], [], gone)
+    (text,) = dated_answers.time_line_sentences("ill", [], [], gone)
     assert text == "Size: 3.0 mm at the last date."
 
 
 def test_table_has_a_line_for_each_image() -> None:
     familiar = [IMAGES[0], IMAGES[2]]
-    table = view.time_line_table(
+    table = dated_answers.time_line_table(
         "ill", IMAGES, familiar, [READINGS[0], READINGS[2]], VISITS
     )
     assert list(table.columns)[:2] == ["Date", "Image"] and len(table) == 3
@@ -57,7 +59,7 @@ def test_table_has_a_line_for_each_image() -> None:
         *("–", "–", "+5 points, within the error")
     ]
     assert list(table["Size since baseline"]) == ["–", "–", "+30 %"]
-    assert view._points(READINGS[0], READINGS[1]) == "+40 points"
+    assert dated_answers._points(READINGS[0], READINGS[1]) == "+40 points"
 
 
 def test_figures() -> None:

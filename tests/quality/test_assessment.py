@@ -18,7 +18,7 @@ from medmodel.data import curation, datasets, image_stats, splits
 from medmodel.data.curation import Action
 from medmodel.imaging import images
 from medmodel.language import speaking
-from medmodel.quality import assessment, quality_report
+from medmodel.quality import assessment, file_issues, quality_report
 from medmodel.quality.checks import examine
 from medmodel.quality.issues import Issue, verdict
 from tests.conftest import draw_class_folders
@@ -108,11 +108,11 @@ def test_limits_of_odd_files(
     plain |= dict.fromkeys(("width", "height"), 99)
     rows = [{**plain, **part} for part in (usual, limit, beyond, usual)]
     table = pd.DataFrame(rows).assign(path=list("abcd"))
-    (issue,) = assessment._single_files(table)
+    (issue,) = file_issues._single_files(table)
     assert (issue.kind, issue.groups) == (kind, [["c"]])
     # What is true of more than half of them is how the data set is.
     half, most = table.iloc[[1, 2]], table.iloc[[1, 2, 2]]
-    assert assessment._single_files(half) and not assessment._single_files(most)
+    assert file_issues._single_files(half) and not file_issues._single_files(most)
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ def test_limits_of_odd_files(
 )
 def test_names_of_another_format(name: str, file_format: str, misnamed: bool) -> None:
     table = pd.DataFrame({"path": [name], "format": [file_format]})
-    assert assessment._misnamed(table).tolist() == [misnamed]
+    assert file_issues._misnamed(table).tolist() == [misnamed]
 
 
 def test_far_is_beyond_the_limit() -> None:
     values = np.zeros(9)
     values[:2] = 32, 33
-    assert assessment._far(values, 32).tolist() == [False, True, *[False] * 7]
+    assert file_issues._far(values, 32).tolist() == [False, True, *[False] * 7]
 
 
 @pytest.mark.parametrize(("many", "kinds"), [(5, ["size"]), (6, [])])
@@ -148,7 +148,7 @@ def test_what_is_true_of_many_is_not_odd(many: int, kinds: list[str]) -> None:
     side = np.where(np.arange(100) < many, 400, 100)
     table = pd.DataFrame({"path": map(str, range(100)), "width": side, "height": side})
     table[["mean", "colour", "red", "blue"]] = 0
-    assert [issue.kind for issue in assessment._outliers(table)] == kinds
+    assert [issue.kind for issue in file_issues._outliers(table)] == kinds
 
 
 @pytest.mark.parametrize(("seen", "kinds"), [("", ["letters"]), ("CT as lung", [])])

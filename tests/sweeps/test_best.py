@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.config_problems import check_config
 from medmodel.core.errors import ConfigError, DataError, RunError
 from medmodel.core.processes import background
 from medmodel.core.storage import write_json
@@ -391,7 +392,7 @@ def test_several_findings_are_refused_before_anything_is_trained(
 def test_candidates_share_data_and_split(key: str) -> None:
     base = config_for("instant", "/data", seed=3, window="lung", patient_pattern="(p)")
     config = candidate_config(base, key)
-    config.check()
+    check_config(config)
     assert (config.seed, config.window, config.patient_pattern) == (3, "lung", "(p)")
     assert config.recipe == CANDIDATES[key].recipe
     # As many epochs are planned as fit, down to the end of the learning rate.

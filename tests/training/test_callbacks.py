@@ -18,7 +18,11 @@ from medmodel.core.config import config_for
 from medmodel.core.errors import Cancelled
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import read_json
-from medmodel.evaluation.thresholds import Rule, freeze_thresholds, frozen_thresholds
+from medmodel.evaluation.decision.frozen_thresholds import (
+    freeze_thresholds,
+    frozen_thresholds,
+)
+from medmodel.evaluation.thresholds import Rule
 from medmodel.networks.models import build_model
 from medmodel.runs.failures import NotANumberError
 from medmodel.runs.progress.status_writer import StatusWriter

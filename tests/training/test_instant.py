@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from medmodel.core.config import config_for
+from medmodel.core.config_problems import check_config
 from medmodel.core.errors import ConfigError
 from medmodel.core.job import UNATTENDED
 from medmodel.core.preprocessing import Preprocessing
@@ -113,6 +114,6 @@ def test_two_networks_are_exported(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_two_networks_are_not_fine_tuned(run: Run) -> None:
     with pytest.raises(ConfigError, match="only the last layer is trained"):
-        config_for("custom", "/data", model=TOGETHER).check()
+        check_config(config_for("custom", "/data", model=TOGETHER))
     # An ensemble of them has a network that its settings allow.
-    ensemble_config([run, run]).check()
+    check_config(ensemble_config([run, run]))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from medmodel.core.config import TrainConfig, config_for
+from medmodel.core.config_problems import check_config
 from medmodel.core.errors import ConfigError, DataError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.data.datasets import Index, index_dataset
@@ -127,9 +128,9 @@ def test_classes_with_masks_can_be_segmented(tmp_path: Path) -> None:
 
 def test_the_recipe_wants_a_network_for_it(folder: Path) -> None:
     with pytest.raises(ConfigError, match="a network for it: unet_lite0"):
-        settings(folder, model="compact_resnet").check()
+        check_config(settings(folder, model="compact_resnet"))
     with pytest.raises(ConfigError, match="Frozen training needs"):
-        replace(settings(folder), training="frozen").check()
+        check_config(replace(settings(folder), training="frozen"))
 
 
 @pytest.mark.parametrize(
@@ -162,4 +163,4 @@ def test_images_are_labelled_by_what_their_masks_hold(folder: Path) -> None:
 
 def test_the_compact_network_has_nothing_to_fine_tune(folder: Path) -> None:
     with pytest.raises(ConfigError, match="no pretrained weights"):
-        replace(settings(folder), training="fine_tune").check()
+        check_config(replace(settings(folder), training="fine_tune"))

@@ -14,7 +14,7 @@ from medmodel.benchmark.browser.serving import finished_run
 from medmodel.benchmark.pairs import paired, seconds_of
 from medmodel.benchmark.servers import temporary_workspace
 from medmodel.core.config import TrainConfig, config_for
-from medmodel.data.synthetic import SIZE as SIZE_DRAWN
+from medmodel.data.phantoms import SIZE as SIZE_DRAWN
 from medmodel.data.synthetic import TRUTH, ensure_sample_dataset, write_phantoms
 from medmodel.evaluation import conformal
 from medmodel.evaluation.robustness.corruption_test import MIDDLE

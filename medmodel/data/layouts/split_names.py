@@ -17,6 +17,8 @@ from medmodel.language import N_
 
 Role = Literal["train", "val", "test", ""]
 """A split, or "": none, left out."""
+SPLIT_TITLES = {"train": N_("Training"), "val": N_("Validation"), "test": N_("Test")}
+"""A split -> how pages call it."""
 
 _WORDS = {
     "train": "train training trainings trn tr learning entrainement apprentissage "

@@ -28,11 +28,6 @@ ORDERS: dict[Order, str] = {
     "uncertain": N_("Uncertain"),
     "unlike": N_("Outliers"),
 }
-SPLITS = {
-    "train": N_("Training"),
-    "val": N_("Validation"),
-    "test": N_("Test"),
-}
 
 
 def images_to_review(
@@ -42,7 +37,7 @@ def images_to_review(
 
     Args:
         run: A finished run.
-        split: Key of `SPLITS`.
+        split: `"train"`, `"val"` or `"test"`.
         order: `"disagrees"` puts those first whose label the model finds least
             probable, `"uncertain"` those whose two most probable classes are closest,
             `"unlike"` those farthest from the mean features of every class's training

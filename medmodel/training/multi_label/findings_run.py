@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import check_config
 from medmodel.core.errors import DataError
 from medmodel.data.datasets import Index
 from medmodel.data.multi_label.settings import fitted_settings
@@ -42,7 +43,7 @@ def settings_for(run: Run, index: Index) -> TrainConfig:
             )
         )
     config = fitted_settings(config, index.multi_label)
-    config.check()
+    check_config(config)
     run.write_config(config)
     return config
 

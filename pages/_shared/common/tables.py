@@ -10,6 +10,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.language import _
 
+ROW_HEIGHT = 38
+"""Pixels of a row, and of the header."""
 _EDGES = 2
 """Pixels of a table's edges beside its height."""
 # Only where fingers scroll, whose scroll bars do not show before they do.

@@ -9,6 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core import audit
+from medmodel.evaluation.decision.frozen_thresholds import (
+    freeze_thresholds,
+    frozen_thresholds,
+    later_choices,
+)
 from medmodel.evaluation.intervals import too_few
 from medmodel.evaluation.predictions import Predictions
 from medmodel.evaluation.thresholds import (
@@ -17,9 +22,6 @@ from medmodel.evaluation.thresholds import (
     Rules,
     at_prevalence,
     choose_thresholds,
-    freeze_thresholds,
-    frozen_thresholds,
-    later_choices,
     outcome,
 )
 from medmodel.language import N_, _, format_date, ngettext

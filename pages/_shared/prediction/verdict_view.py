@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from medmodel.evaluation.thresholds import frozen_thresholds
+from medmodel.evaluation.decision.frozen_thresholds import frozen_thresholds
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from pages._shared.common import widgets

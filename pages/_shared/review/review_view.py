@@ -12,8 +12,9 @@ from medmodel.core import audit
 from medmodel.data.corrections.label_corrections import Correction, correct, undo
 from medmodel.data.datasets import index_folder
 from medmodel.data.folders import safe_folder
+from medmodel.data.layouts.split_names import SPLIT_TITLES
 from medmodel.evaluation.review.refit import corrections_of, original_run
-from medmodel.evaluation.review.review_order import ORDERS, SPLITS, images_to_review
+from medmodel.evaluation.review.review_order import ORDERS, images_to_review
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.runs.run import Run
@@ -39,10 +40,10 @@ def show_review(run: Run) -> None:
     with left:
         split = st.segmented_control(
             _("Images"),
-            list(SPLITS),
+            list(SPLIT_TITLES),
             default="train",
             required=True,
-            format_func=legible(lambda key: _(SPLITS[key])),
+            format_func=legible(lambda key: _(SPLIT_TITLES[key])),
             key="review-split",
         )
     with right:

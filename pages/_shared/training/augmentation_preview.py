@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import config_problems
 from medmodel.core.errors import DataError
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.language import _
@@ -52,7 +53,7 @@ def _candidates(folder: Path) -> Iterator[str]:
 
 def show_augmentation(folder: Path, config: TrainConfig) -> None:
     """Each image as it is, and changed by chance three times."""
-    if not config.augmentation.active or "augmentation" in config.problems():
+    if not config.augmentation.active or "augmentation" in config_problems(config):
         return
     if not st.toggle(_("Show what it does to images"), key="show_augmentation"):
         return

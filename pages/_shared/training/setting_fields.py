@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core.config import TrainConfig
+from medmodel.core.config_problems import config_problems
 from medmodel.core.preprocessing import WINDOWS
 from medmodel.imaging.enhance import Chain, saved_chains
 from medmodel.language import N_, _, translate
@@ -167,7 +168,7 @@ class Form:
     def config(self) -> TrainConfig:
         """The configuration as entered, right or wrong; says at the fields what is."""
         entered = replace(self.start, **self.values)
-        for name, problem in entered.problems().items():
+        for name, problem in config_problems(entered).items():
             if name in self.notes:
                 self.notes[name].markdown(
                     f":red[:material/error: {plain(translate(problem))}]",

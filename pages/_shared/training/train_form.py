@@ -17,6 +17,7 @@ from medmodel.core.config import (
     TrainConfig,
     Training,
 )
+from medmodel.core.config_problems import config_problems
 from medmodel.core.environment import ray_address
 from medmodel.core.preprocessing import Colour, Fit
 from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION, Augmentation
@@ -382,7 +383,7 @@ def _split(form: Form, preview: Callable[[str], None]) -> None:
             "same side of the split. Empty: patients are unknown."
         ),
     )
-    if "patient_pattern" not in replace(form.start, **form.values).problems():
+    if "patient_pattern" not in config_problems(replace(form.start, **form.values)):
         preview(form.values["patient_pattern"])
 
 
@@ -415,7 +416,7 @@ def attention(config: TrainConfig) -> str:
     field_names = {field.name for field in fields(TrainConfig)}
     names = [
         _(FIELD_TITLES.get(name) or SETTING_TITLES[name])
-        for name in config.problems()
+        for name in config_problems(config)
         if name in field_names
     ]
     if not names:
