@@ -25,25 +25,14 @@ from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from tests import stub_worker
 from tests.conftest import release_shell
+from tests.stubbed_queue import stubbed_queue
 
 
 @pytest.fixture
 def store(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
     """A workspace whose workers train with the stub; none of them outlives the test."""
-    monkeypatch.setenv("MEDMODEL_DEVICES", "cpu")
-    monkeypatch.setattr(queue, "WORKER", stub_worker.WORKER)
-    devices.available.cache_clear()
-    store = RunStore()
-    yield store
-    devices.available.cache_clear()
-    release_shell(store)
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(workspace) in part for part in process.info["cmdline"] or []):
-            process.kill()
-            psutil.wait_procs([process], timeout=5)
-    for child in queue._children:
-        child.wait()
-    queue._children.clear()
+    with stubbed_queue(workspace, monkeypatch) as store:
+        yield store
 
 
 def conduct(name: str, device: str = "auto") -> TrainConfig:

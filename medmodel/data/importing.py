@@ -270,7 +270,9 @@ def _copy_all(
             reason = reason or _reason(path, parts, taken)
             if not reason:
                 try:
-                    left -= _copy(opener(), place.joinpath(*parts), left)
+                    left -= copy_pieces(
+                        opener(), place.joinpath(*parts), left, too_much
+                    )
                 except OSError as error:
                     if error.errno not in _BAD_NAMES:
                         raise
@@ -350,8 +352,19 @@ def _reason(path: str, parts: list[str], taken: set[str]) -> str:
     return ""
 
 
-def _copy(pieces: Iterable[bytes], target: Path, room: int) -> int:
+def copy_pieces(
+    pieces: Iterable[bytes],
+    target: Path,
+    room: int,
+    refusal: Callable[[], DataError],
+) -> int:
     """Copies in pieces; returns the bytes.
+
+    Args:
+        pieces: The file's content.
+        target: A file that is not there yet; its folder is made.
+        room: Bytes above which it is not copied.
+        refusal: What is raised then.
 
     Raises:
         DataError: There are more than `room`, whatever was announced.
@@ -362,7 +375,7 @@ def _copy(pieces: Iterable[bytes], target: Path, room: int) -> int:
         for piece in pieces:
             size += len(piece)
             if size > room:
-                raise too_much()
+                raise refusal()
             file.write(piece)
     return size
 

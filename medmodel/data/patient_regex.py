@@ -44,28 +44,34 @@ def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
     try:
         answer = _answered(data, pattern)
     except sandbox.MachineBusyError as error:
-        raise ConfigError(
-            "patient_pattern",
-            _(
-                "This pattern was not tried on {count:,} file names within {seconds} "
-                "seconds, as the machine is busy. Try again.",
-                count=len(names),
-                seconds=_LONGER * SECONDS,
-            ),
-        ) from error
+        message = untried(len(names), _LONGER * SECONDS)
+        raise ConfigError("patient_pattern", message) from error
     except ImageError as error:
-        raise ConfigError(
-            "patient_pattern",
-            _(
-                "This pattern cannot be tried on {count:,} file names within "
-                "{seconds} seconds. Repetitions inside a repetition, as in (a+)+, "
-                "take for ever: write it more simply.",
-                count=len(names),
-                seconds=SECONDS,
-            ),
-        ) from error
+        message = endless(len(names), SECONDS)
+        raise ConfigError("patient_pattern", message) from error
     patients: list[str] = answer["patients"]
     return patients
+
+
+def untried(names: int, seconds: int) -> str:
+    """Why a pattern has no answer: the machine was busy for so long."""
+    return _(
+        "This pattern was not tried on {count:,} file names within {seconds} "
+        "seconds, as the machine is busy. Try again.",
+        count=names,
+        seconds=seconds,
+    )
+
+
+def endless(names: int, seconds: int) -> str:
+    """Why a pattern has no answer: it goes back and tries again for so long."""
+    return _(
+        "This pattern cannot be tried on {count:,} file names within "
+        "{seconds} seconds. Repetitions inside a repetition, as in (a+)+, "
+        "take for ever: write it more simply.",
+        count=names,
+        seconds=seconds,
+    )
 
 
 def _answered(data: bytes, pattern: str) -> Any:

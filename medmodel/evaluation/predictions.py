@@ -126,12 +126,15 @@ def training_digests(run: Run) -> dict[str, str]:
     return dict(zip(learned["digest"][::-1], learned["split"][::-1], strict=True))
 
 
-def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
-    """One split of a predictions table as arrays.
+def split_rows(table: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Those rows of a table of answers that are of one split.
+
+    Args:
+        table: With a column `split`.
+        split: `"val"` or `"test"`.
 
     Raises:
-        DataError: The split has no image, a label has no score column, or a score is
-            not a number.
+        DataError: The split has no image.
     """
     rows = table[table["split"] == split]
     if rows.empty:
@@ -140,6 +143,17 @@ def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
             if split == "val"
             else _("There is no test image.")
         )
+    return rows
+
+
+def split_predictions(table: pd.DataFrame, split: str) -> Predictions:
+    """One split of a predictions table as arrays.
+
+    Raises:
+        DataError: The split has no image, a label has no score column, or a score is
+            not a number.
+    """
+    rows = split_rows(table, split)
     classes = scored_classes(table)
     position = {name: index for index, name in enumerate(classes)}
     unknown = sorted(set(rows["label"]) - set(classes))

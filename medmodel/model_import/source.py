@@ -13,6 +13,7 @@ from typing import IO, BinaryIO, cast
 from medmodel.core.errors import DataError
 from medmodel.core.regular_files import open_regular
 from medmodel.data.archives import zip_names, zip_reader
+from medmodel.data.importing import copy_pieces
 from medmodel.language import _
 from medmodel.model_import.description import SourceFormat, read_labels
 
@@ -99,21 +100,16 @@ def _write(pieces: Iterator[bytes], place: Path, name: str, room: int) -> int:
     target = place.joinpath(*inside[-6:])
     if not inside or target.exists():
         raise DataError(_("The name of a file in it cannot be used, or occurs twice."))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    size = 0
-    with target.open("xb") as file:
-        for piece in pieces:
-            size += len(piece)
-            if size > room:
-                raise DataError(
-                    _(
-                        "This is more than {gigabytes:.0f} GB: a classifier of images "
-                        "is smaller.",
-                        gigabytes=MOST_BYTES / 2**30,
-                    )
-                )
-            file.write(piece)
-    return size
+    return copy_pieces(pieces, target, room, _too_much)
+
+
+def _too_much() -> DataError:
+    return DataError(
+        _(
+            "This is more than {gigabytes:.0f} GB: a classifier of images is smaller.",
+            gigabytes=MOST_BYTES / 2**30,
+        )
+    )
 
 
 def find_model(place: Path) -> ModelSource:

@@ -7,11 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from medmodel.cli import train
-from medmodel.core import devices
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.settings.augmentation import Augmentation
 from medmodel.core.storage import read_json, write_json
@@ -20,12 +18,11 @@ from medmodel.quality import report_store
 from medmodel.runs import queue
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
-from tests import stub_worker
 from tests.cli.conftest import Invoke
-from tests.conftest import release_shell
 from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.encoder_files import write_encoder
 from tests.finished_run import create_ended
+from tests.stubbed_queue import stubbed_queue
 
 
 @pytest.fixture
@@ -37,19 +34,8 @@ def unattended(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def stub(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Workers train with the stub; none of them outlives the test."""
-    monkeypatch.setenv("MEDMODEL_DEVICES", "cpu")
-    monkeypatch.setattr(queue, "WORKER", stub_worker.WORKER)
-    devices.available.cache_clear()
-    yield
-    devices.available.cache_clear()
-    release_shell(RunStore())
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(workspace) in part for part in process.info["cmdline"] or []):
-            process.kill()
-            psutil.wait_procs([process], timeout=5)
-    for child in queue._children:
-        child.wait()
-    queue._children.clear()
+    with stubbed_queue(workspace, monkeypatch):
+        yield
 
 
 def only_run() -> Run:

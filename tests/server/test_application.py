@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,8 +12,6 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_sync
@@ -25,6 +21,7 @@ from medmodel.runs.progress.live import Feed, Position
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.server import application
+from tests.served_routes import served_routes
 
 NAMES = ["127.0.0.1", "MedModel.Clinic"]
 
@@ -32,20 +29,8 @@ NAMES = ["127.0.0.1", "MedModel.Clinic"]
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Host and port of our routes behind our guard."""
-    app = Starlette(
-        routes=application.routes(), middleware=application.middleware(NAMES)
-    )
-    config = uvicorn.Config(app, log_level="warning", ws="websockets-sansio")
-    running = uvicorn.Server(config)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=running.run, args=([listener],))
-        thread.start()
-        while not running.started:
-            time.sleep(0.01)
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-        running.should_exit = True
-        thread.join()
+    with served_routes(NAMES) as port:
+        yield f"127.0.0.1:{port}"
 
 
 def get(address: str, path: str, host: str = "") -> tuple[int, Message, bytes]:

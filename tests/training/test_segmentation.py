@@ -19,7 +19,6 @@ from medmodel.inference import prediction
 from medmodel.runs import run_index
 from medmodel.runs.copies import copies_of, has_near_copies
 from medmodel.runs.progress.status_writer import StatusWriter
-from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.cells import read_header
@@ -30,19 +29,13 @@ from medmodel.training import segmentation, train
 from tests.conftest import draw_class_folders
 from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.finished_run import create_ended
+from tests.trained_run import trained
 
 
 def settings(folder: Path, **changes: object) -> TrainConfig:
     tiny = {"size": 32, "epochs": 2, "precision": "float32", "colour": "grey"}
     tiny |= {"model": "compact_unet", "training": "scratch"}
     return config_for("segmentation", str(folder), **{**tiny, **changes})
-
-
-def trained(config: TrainConfig) -> Run:
-    run = create_ended(config)
-    with StatusWriter(run) as reporter:
-        assert train.train(run, reporter) is RunStatus.DONE
-    return run
 
 
 @pytest.fixture

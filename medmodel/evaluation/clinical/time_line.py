@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError, ImageError
 from medmodel.core.processes import sandbox
+from medmodel.data.patient_regex import endless, untried
 from medmodel.evaluation.clinical.recist import REPEATABILITY, Lesion, Visit, assess
 from medmodel.language import _
 
@@ -90,24 +91,9 @@ def dates_in_names(names: Sequence[str], pattern: str) -> list[date | None]:
     try:
         answer = sandbox.ask(function, data, "pattern", SECONDS, pattern=pattern)
     except sandbox.MachineBusyError as error:
-        raise DataError(
-            _(
-                "This pattern was not tried on {count:,} file names within {seconds} "
-                "seconds, as the machine is busy. Try again.",
-                count=len(names),
-                seconds=SECONDS,
-            )
-        ) from error
+        raise DataError(untried(len(names), SECONDS)) from error
     except ImageError as error:
-        raise DataError(
-            _(
-                "This pattern cannot be tried on {count:,} file names within "
-                "{seconds} seconds. Repetitions inside a repetition, as in (a+)+, "
-                "take for ever: write it more simply.",
-                count=len(names),
-                seconds=SECONDS,
-            )
-        ) from error
+        raise DataError(endless(len(names), SECONDS)) from error
     return [date.fromisoformat(day) if day else None for day in answer["days"]]
 
 

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.core.errors import DataError
 from medmodel.evaluation import intervals
 from medmodel.evaluation.intervals import NOT_MEASURABLE, Estimate
 from medmodel.evaluation.metrics import METRICS, limiting_group
-from medmodel.evaluation.predictions import Predictions, patient_numbers
+from medmodel.evaluation.predictions import Predictions, patient_numbers, split_rows
 from medmodel.evaluation.ranking_metrics import (
     ClassArea,
     class_area,
@@ -144,13 +143,7 @@ def finding_predictions(table: pd.DataFrame, finding: str, split: str) -> Predic
     Raises:
         DataError: The split has no image.
     """
-    rows = table[table["split"] == split]
-    if rows.empty:
-        raise DataError(
-            _("There is no validation image.")
-            if split == "val"
-            else _("There is no test image.")
-        )
+    rows = split_rows(table, split)
     truth, score = truth_and_score(rows, finding)
     names = [_("without {finding}", finding=finding), finding]
     score = np.clip(score, 0.0, 1.0)

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from medmodel.core.errors import FileError, RunError
+from medmodel.core.errors import RunError
 from medmodel.core.storage import csv_text
 from medmodel.language import _
 from medmodel.runs.run import Run
@@ -16,6 +16,7 @@ from medmodel.runs.tables.checked import (
     checksum,
     checksum_of,
     read_checked,
+    unreadable_told,
     write_checked,
 )
 
@@ -43,7 +44,7 @@ def read_split(run: Run) -> pd.DataFrame:
     """
     import pandas as pd
 
-    try:
+    with unreadable_told(run, run.split_path):
         content = read_checked(run, run.split_path)
         if content is None:
             raise RunError(
@@ -58,17 +59,6 @@ def read_split(run: Run) -> pd.DataFrame:
             raise ValueError(_("it has no column {column}", column=min(missing)))
         check_samples(table)
         return table
-    except FileError as error:
-        raise RunError(str(error)) from error
-    except ValueError as error:
-        raise RunError(
-            _(
-                "The split.csv of {title} cannot be read ({reason}): restore it "
-                "from a backup, or train a new run.",
-                title=run.title,
-                reason=error,
-            )
-        ) from error
 
 
 def split_checksum(run: Run) -> Checksum | None:

@@ -38,6 +38,23 @@ def noted(
     return made
 
 
+def table_button(table: pd.DataFrame, name: str) -> None:
+    """A button that downloads a table which is about no run.
+
+    Args:
+        table: What is downloaded.
+        name: Of the file, without its ending.
+    """
+    st.download_button(
+        _("Download the table (CSV)"),
+        csv_text(table),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
 def csv_button(
     table: pd.DataFrame | Callable[[], pd.DataFrame],
     name: str,

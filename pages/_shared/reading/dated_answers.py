@@ -25,7 +25,7 @@ from medmodel.reports import plots
 from medmodel.reports.follow_up_figure import probability_figure, size_figure
 from medmodel.runs.run import Run
 from pages._shared.common.charts import show_figure
-from pages._shared.common.downloads import csv_text
+from pages._shared.common.downloads import table_button
 from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
 from pages._shared.common.words import plain
@@ -95,14 +95,7 @@ def show_dated_answers(run: Run, images: Sequence[DatedImage]) -> None:
         ),
         help=meaning("repeatability", "doubling time"),
     )
-    st.download_button(
-        _("Download the table (CSV)"),
-        csv_text(table),
-        file_name="time-line.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    table_button(table, "time-line")
 
 
 def _reading(run: Run, answer: Answer, position: int) -> Reading:

@@ -20,7 +20,7 @@ from medmodel.evaluation.clinical.recist import (
 from medmodel.language import _, format_date, ngettext
 from medmodel.reports.follow_up_figure import follow_up_figure
 from pages._shared.common.charts import show_figure
-from pages._shared.common.downloads import csv_text
+from pages._shared.common.downloads import table_button
 from pages._shared.common.glossary import meaning
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -175,14 +175,7 @@ def _show_visits(visits: Sequence[Visit]) -> None:
         ),
         help=meaning("RECIST 1.1", "doubling time"),
     )
-    st.download_button(
-        _("Download the table (CSV)"),
-        csv_text(table),
-        file_name="follow-up.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    table_button(table, "follow-up")
 
 
 def last_sentence(visit: Visit) -> str:

@@ -27,7 +27,7 @@ from medmodel.reports.contours import contour_colours, draw_contours
 from medmodel.reports.follow_up_figure import series_figure, size_figure
 from medmodel.runs.run import Run
 from pages._shared.common.charts import show_figure
-from pages._shared.common.downloads import csv_text
+from pages._shared.common.downloads import table_button
 from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
 from pages._shared.common.words import plain
@@ -391,11 +391,4 @@ def _show_table(
 ) -> None:
     table = outline_table(name, images, visits, unit)
     show_table(table, hide_index=True, alt=_("The images in the order of their dates"))
-    st.download_button(
-        _("Download the table (CSV)"),
-        csv_text(table),
-        file_name="time-line.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    table_button(table, "time-line")

@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
 from medmodel.cli.doctor import proxy
 from medmodel.cli.doctor.finding import Finding
-from medmodel.server import application
+from tests.served_routes import served_routes
 
 Change = Callable[[bytes], bytes | None]
 """Gets the head of a request; what it passes on, or None where it answers itself."""
@@ -23,21 +20,8 @@ Change = Callable[[bytes], bytes | None]
 @pytest.fixture(scope="module")
 def behind() -> Iterator[int]:
     """Port of our routes behind our guard."""
-    names = ["127.0.0.1"]
-    app = Starlette(
-        routes=application.routes(), middleware=application.middleware(names)
-    )
-    config = uvicorn.Config(app, log_level="warning", ws="websockets-sansio")
-    running = uvicorn.Server(config)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=running.run, args=([listener],))
-        thread.start()
-        while not running.started:
-            time.sleep(0.01)
-        yield listener.getsockname()[1]
-        running.should_exit = True
-        thread.join()
+    with served_routes(["127.0.0.1"]) as port:
+        yield port
 
 
 @contextlib.contextmanager

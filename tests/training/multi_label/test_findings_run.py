@@ -14,31 +14,21 @@ from medmodel.core.errors import ConfigError, DataError, RunError
 from medmodel.data.datasets import index_dataset
 from medmodel.inference import prediction
 from medmodel.runs import run_index
-from medmodel.runs.progress.status_writer import StatusWriter
-from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
-from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.cells import read_header
 from medmodel.runs.tables.curves import read_history
 from medmodel.runs.tables.findings import finding_names, read_findings
 from medmodel.runs.tables.predictions import read_predictions
-from medmodel.training import train
 from medmodel.training.multi_label.findings_run import settings_for
 from tests.conftest import draw_class_folders
 from tests.findings_folder import FINDINGS, draw_findings_folder
 from tests.finished_run import create_ended
+from tests.trained_run import trained
 
 
 def settings(folder: Path, **changes: object) -> TrainConfig:
     tiny = {"size": 32, "epochs": 2, "precision": "float32", "colour": "grey"}
     return config_for("compact", str(folder), **{**tiny, "patience": 0, **changes})
-
-
-def trained(config: TrainConfig) -> Run:
-    run = create_ended(config)
-    with StatusWriter(run) as reporter:
-        assert train.train(run, reporter) is RunStatus.DONE
-    return run
 
 
 @pytest.fixture
