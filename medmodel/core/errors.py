@@ -182,6 +182,14 @@ STORAGE_FAULTS = {
         N_("the name of a file or folder is too long for its file system"),
         N_("shorten the names of the data's files and folders"),
     ),
+    errno.ENOTDIR: StorageFault(
+        N_("what should be a folder is a file"),
+        N_("see that the workspace and the folders of the data are folders"),
+    ),
+    errno.ELOOP: StorageFault(
+        N_("links to it lead in a circle"),
+        N_("see where the links among the folders lead"),
+    ),
     errno.ENOLCK: StorageFault(
         N_("the file system gives no locks"),
         N_(

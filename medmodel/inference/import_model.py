@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.config import LARGEST_SIZE, SMALLEST_SIZE, TrainConfig
+from medmodel.core.control_characters import one_line
 from medmodel.core.errors import ConfigError, DataError, FileError
 from medmodel.core.preprocessing import Fit, Preprocessing, window_values
 from medmodel.core.settings.recipes import IMPORTED
@@ -149,7 +150,7 @@ def _with_metadata(
         window_values(window)
         if fit not in get_args(Fit):
             return described
-        classes = [str(name) for name in facts["classes"][:MOST_CLASSES]]
+        classes = [one_line(str(name)) for name in facts["classes"][:MOST_CLASSES]]
         return replace(
             described,
             classes=classes,

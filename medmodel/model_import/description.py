@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from medmodel.core.control_characters import one_line
 from medmodel.core.preprocessing import Colour, Fit
 from medmodel.language import N_
 
@@ -108,10 +109,10 @@ def scale_factors(scale: Scale, channels: int) -> tuple[list[float], list[float]
 def read_labels(text: str) -> list[str]:
     """Class names from a list with one a line, as `labels.txt`.
 
-    Numbers before the names, as Teachable Machine writes them, are taken off where they
-    count from 0 or 1 without a gap.
+    Control characters are left out, and numbers before the names, as Teachable Machine
+    writes them, where they count from 0 or 1 without a gap.
     """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in map(one_line, text.splitlines()) if line]
     parts = [line.partition(" ") for line in lines]
     numbers = [first.rstrip(":.") for first, _, _ in parts]
     named = all(rest.strip() for _, _, rest in parts)

@@ -267,7 +267,8 @@ def output_units(config: dict[str, Any]) -> int:
             return output_units(layer)
         settings = layer.get("config")
         if layer.get("class_name") == "Dense" and isinstance(settings, dict):
-            return int(settings.get("units", 0))
+            units = settings.get("units")
+            return units if isinstance(units, int) and units > 0 else 0
         if layer.get("class_name") not in ("Activation", "Softmax", *_SKIPPED):
             return 0
     return 0

@@ -75,13 +75,14 @@ def _read_native(path: Path) -> KerasFile:
         if sum(sizes.values()) > MOST_WEIGHTS or len(sizes) < len(archive.infolist()):
             raise DataError(_("The model is too large, or its archive is odd."))
         config = json.loads(_bounded(archive, "config.json"))
-        version = json.loads(_bounded(archive, "metadata.json")).get("keras_version")
+        facts = _dictionary(json.loads(_bounded(archive, "metadata.json")))
         own = None
         if "medmodel.json" in sizes:
             own = json.loads(_bounded(archive, "medmodel.json"))
         with archive.open("model.weights.h5") as weights:
             _check_hdf5(io.BytesIO(weights.read(MOST_WEIGHTS)))
-    return KerasFile(_dictionary(config), True, str(version or ""), own)
+    version = str(facts.get("keras_version") or "")
+    return KerasFile(_dictionary(config), True, version, own)
 
 
 def _bounded(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -175,6 +175,19 @@ def test_errors_are_one_sentence(
     assert sentence in said and "Jane" not in said
 
 
+@pytest.mark.parametrize("arguments", [("train", "sample"), ("check", "sample")])
+def test_a_workspace_that_is_a_file(
+    arguments: tuple[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    invoke: Invoke,
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("MEDMODEL_WORKSPACE", str(tmp_path / "file"))
+    said = invoke(*arguments, status=1).stderr
+    assert "what should be a folder is a file" in said
+
+
 def test_a_mistake_of_ours_is_no_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: object) -> Any:
         raise OSError(errno.EINVAL, "Invalid argument")

@@ -148,11 +148,11 @@ def native(path: Path, **others: bytes) -> Path:
     with h5py.File(path.with_suffix(".weights"), "w") as file:
         file["x"] = np.zeros(1)
     config = graph(layer("Dense", config={"units": 2}))
+    version = json.dumps({"keras_version": "3.15.1"}).encode()
+    facts = {"config.json": json.dumps(config).encode(), "metadata.json": version}
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps(config))
-        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
         archive.write(path.with_suffix(".weights"), "model.weights.h5")
-        for name, content in others.items():
+        for name, content in (facts | others).items():
             archive.writestr(name, content)
     return path
 
@@ -162,6 +162,18 @@ def test_a_keras_archive_holds_a_model_and_nothing_else(tmp_path: Path) -> None:
     assert file.native and file.version == "3.15.1" and file.metadata is None
     with pytest.raises(DataError, match="assets/run.py"):
         read_keras_file(native(tmp_path / "n.keras", **{"assets/run.py": b"x"}))
+
+
+@pytest.mark.parametrize("units", ["two", None, [2], -1, 2.5])
+def test_a_number_of_classes_that_is_none_is_not_known(units: Any) -> None:
+    last = layer("Dense", config={"units": units})
+    assert keras_config.output_units(graph(layer("Flatten"), last)) == 0
+
+
+def test_facts_of_a_keras_archive_that_are_none(tmp_path: Path) -> None:
+    path = native(tmp_path / "m.keras", **{"metadata.json": b"[]"})
+    with pytest.raises(DataError, match="m.keras is damaged"):
+        read_keras_file(path)
 
 
 def test_other_inputs_than_an_image_are_refused() -> None:

@@ -97,6 +97,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     ("text", "names"),
     [
         ("0 a\n1 b c\n", ["a", "b c"]),
+        ("0 a\x1b[31m\n1 b\x00\u202ec\n", ["a[31m", "bc"]),
         ("1: a\r\n2: b\r\n", ["a", "b"]),
         ("a\nb\n", ["a", "b"]),
         ("1 a\n3 b\n", ["1 a", "3 b"]),
