@@ -113,10 +113,10 @@ def odd(kind: Odd, folder: Path) -> list[str]:
     [
         ("16 bits", "more than 8 bits"),
         ("16 bits, colour", "more than 8 bits"),
-        ("scan", "is no PNG, JPEG"),
-        ("text", "is no PNG, JPEG"),
-        ("cut", "is no PNG, JPEG"),
-        ("absent", "is no PNG, JPEG"),
+        ("scan", "cannot be read: another format"),
+        ("text", "cannot be read: another format"),
+        ("cut", "damaged or too large. PNG, JPEG"),
+        ("absent", "cannot be read: No such file"),
         ("none", "Name an image"),
     ],
 )
