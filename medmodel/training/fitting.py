@@ -14,6 +14,7 @@ import tensorflow as tf
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import Cancelled
 from medmodel.networks.dice import DiceCrossEntropy, mean_dice
+from medmodel.networks.fused_normalisation import fuse_normalisation
 from medmodel.networks.models import build_model, freeze_for_fine_tuning
 from medmodel.networks.multi_label import MeanAUC
 from medmodel.networks.pipeline import (
@@ -46,7 +47,13 @@ LOWEST = 0.01
 
 
 def build(context: TrainingContext) -> keras.Model:
-    """The network of the run's settings, with its initial weights."""
+    """The network of the run's settings, with its initial weights, to be trained."""
+    model = _initial(context)
+    fuse_normalisation(model)
+    return model
+
+
+def _initial(context: TrainingContext) -> keras.Model:
     config = context.config
     if context.masks is not None:
         pretrained = config.training == "fine_tune"

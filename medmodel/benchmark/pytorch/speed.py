@@ -24,6 +24,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.processes.pool import cores
 from medmodel.data.prepared import Prepared
 from medmodel.networks import features, instant_onnx
+from medmodel.networks.fused_normalisation import fuse_normalisation
 from medmodel.networks.models import build_model
 from medmodel.networks.pipeline import Samples, training_batches
 from medmodel.networks.precision import FLOAT32, choose_precision
@@ -190,7 +191,9 @@ def _our_training(pixels: np.ndarray, labels: np.ndarray) -> tuple[str, Work]:
     """An epoch of it as a run trains it."""
 
     def build() -> keras.Model:
-        return build_model("compact_resnet", TRAINING_SHAPE, 2)
+        model = build_model("compact_resnet", TRAINING_SHAPE, 2)
+        fuse_normalisation(model)
+        return model
 
     policy = choose_precision(build, pixels[:BATCH]).policy
     keras.config.set_dtype_policy(policy)
