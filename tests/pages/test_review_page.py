@@ -56,7 +56,7 @@ def test_without_a_model_it_says_what_will_be_here() -> None:
 
 def test_answers_are_kept_and_undone(run: Run) -> None:
     app = opened(run)
-    assert not app.error
+    assert not [e.value for e in app.error]
     assert "Label in the data set: **dark**" in said(app)
     place = index_folder(Path(run.config.dataset))
     press(app, "2 · light")
@@ -79,6 +79,18 @@ def test_undo_takes_back_the_last_answer_of_this_session(run: Run) -> None:
     correct(place, other)
     press(app, "u · Undo the last answer")
     assert corrections(place) == [other]
+
+
+def test_an_answer_is_of_the_image_that_was_shown(run: Run) -> None:
+    """In another tab the first image was answered meanwhile: here it still stands."""
+    here, elsewhere = opened(run), opened(run)
+    place = index_folder(Path(run.config.dataset))
+    press(elsewhere, "1 · dark")
+    (first,) = corrections(place)
+    press(here, "2 · light")
+    (answer,) = corrections(place)
+    assert (answer.path, answer.correction) == (first.path, "light")
+    assert "1 label reviewed, 1 corrected." in said(here)
 
 
 def test_corrections_of_other_labels_or_classes_are_not_counted(run: Run) -> None:

@@ -12,7 +12,7 @@ import re
 import statistics
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from medmodel.data.attributes.personal_columns import words_of
 from medmodel.data.layouts.split_names import without_accents
@@ -35,6 +35,17 @@ _NO_AGE |= {"normalized", "normalised", "scaled", "older", "younger", "over", "u
 _UNITS = {"months": 1 / 12, "month": 1 / 12, "weeks": 7 / 365.25, "week": 7 / 365.25}
 _UNITS |= {"days": 1 / 365.25, "day": 1 / 365.25}
 """Words of a column's name -> its unit in years."""
+_SEX_NAMES = {"sex", "gender", "geschlecht", "sexe", "sexo", "sesso", "пол"}
+_SEXES = tuple(
+    set(map(without_accents, words.split()))
+    for words in (
+        "m male man mann männlich homme masculin hombre masculino maschio м муж "
+        "мужской 男 男性",
+        "f female woman w frau weiblich femme féminin mujer femenino feminino femmina "
+        "ж жен женский 女 女性",
+    )
+)
+"""Spellings of one word: M in the header of one scanner is male in another's table."""
 _AGE = re.compile(
     r"(\d+(?:[.,]\d+)?)\s*([ymwd]?)(?:ears?|onths?|eeks?|ays?|rs?)?", re.I
 )
@@ -77,13 +88,20 @@ def is_age(name: str) -> bool:
     return named and _NO_AGE.isdisjoint(words) and not re.search(r"\d", name)
 
 
+def is_sex(name: str) -> bool:
+    """Whether an attribute of this name is a sex."""
+    words = words_of(name)
+    return not _SEX_NAMES.isdisjoint(words) or "性别" in name or "性別" in name
+
+
 def to_groups(
     name: str, values: Sequence[str], persons: Sequence[str] | None = None
 ) -> list[str]:
     """The group of each value; "" where it is missing.
 
     Ages become bands, numbers bands of about equally many images where there are more
-    than a few, words stay; words that differ only in capitals or blanks are one.
+    than a few, words stay; words that differ only in capitals or blanks are one, and
+    so are M and male of a sex.
 
     Args:
         name: The attribute's; see `is_age`.
@@ -113,7 +131,7 @@ def to_groups(
         texts = ["" if n is None else f"{n:.15g}" for n in numbers]
     if rare:
         raise NoGroups(_(IDENTIFIERS))
-    return _words(texts)
+    return _words(texts, _sex if is_sex(name) else str.casefold)
 
 
 def _are_dates(texts: Sequence[str]) -> bool:
@@ -144,14 +162,20 @@ def _are_long(numbers: Sequence[float | None]) -> bool:
     return max(stated) >= _IDENTIFIER and all(n.is_integer() for n in stated)
 
 
-def _words(texts: Sequence[str]) -> list[str]:
+def _words(texts: Sequence[str], word: Callable[[str], str]) -> list[str]:
+    """Each text as it is spelt most often; of one word are those of one `word`."""
     spellings: dict[str, Counter[str]] = {}
     for text in filter(None, texts):
-        spellings.setdefault(text.casefold(), Counter())[text] += 1
+        spellings.setdefault(word(text), Counter())[text] += 1
     if len(spellings) > MOST_GROUPS:
         raise NoGroups(_(TOO_MANY, count=len(spellings)))
     usual = {key: count.most_common(1)[0][0] for key, count in spellings.items()}
-    return [usual.get(text.casefold(), "") for text in texts]
+    return [usual[word(text)] if text else "" for text in texts]
+
+
+def _sex(text: str) -> str:
+    plain = without_accents(text)
+    return next((min(sex) for sex in _SEXES if plain in sex), text.casefold())
 
 
 def _unit(name: str) -> float:

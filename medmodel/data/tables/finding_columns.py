@@ -108,7 +108,9 @@ def _one_of_each(table: Table, rows: Sequence[Sequence[str]]) -> list[str]:
     They are classes, and what is beside them says something else, as a column of the
     sex does. A hundredth of the rows may be slips.
     """
-    columns = sorted(_marks(table, rows).items(), key=lambda item: -item[1].bit_count())
+    marks = sorted(_marks(table, rows).items(), key=lambda item: -item[1].bit_count())
+    # What all rows mark, or none, tells no row from another: it is no class.
+    columns = [each for each in marks if 0 < each[1].bit_count() < len(rows)]
     slips = len(rows) // 100
     counts = [mask.bit_count() for _name, mask in columns]
     # Taken first, left out later: (position, rows marked, slips, names).
@@ -120,7 +122,7 @@ def _one_of_each(table: Table, rows: Sequence[Sequence[str]]) -> list[str]:
         if marked.bit_count() + sum(counts[at:]) < len(rows) - slips:
             continue
         if at == len(columns):
-            if 2 <= len(names) < len(columns):
+            if 2 <= len(names) < len(marks):
                 return names
             continue
         name, mask = columns[at]

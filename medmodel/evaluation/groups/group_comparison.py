@@ -219,8 +219,8 @@ def _permuted_p(
 ) -> float:
     """Share of dealings whose worst gap is at least that of the groups as they are.
 
-    Who has all images in one group is dealt with all of them. Where images of one
-    patient lie in several groups, groups are dealt among the images of each patient.
+    Who has all images in one group is dealt with all of them, among such patients;
+    groups of a patient who has several are dealt among the images of that patient.
     """
     groups = np.unique(names.astype(str), return_inverse=True)[1]
     count = int(groups.max()) + 1
@@ -241,17 +241,20 @@ def _dealer(
     numbers, of_images = np.unique(patients, return_inverse=True)
     first = np.zeros(len(numbers), np.intp)
     first[of_images] = groups
-    if (first[of_images] == groups).all():
-        return lambda: rng.permutation(first)[of_images]
-    place = np.argsort(of_images, kind="stable")
+    whole = np.bincount(of_images, first[of_images] != groups) == 0
+    parted = np.flatnonzero(~whole[of_images])
+    place = parted[np.argsort(of_images[parted], kind="stable")]
 
-    def within_patients() -> NDArray[np.intp]:
+    def deal() -> NDArray[np.intp]:
+        of_patients = first.copy()
+        of_patients[whole] = rng.permutation(first[whole])
+        dealt = of_patients[of_images]
         # Sorted by patient, then at random: each patient's groups in another order.
-        dealt = np.empty_like(groups)
-        dealt[place] = groups[np.lexsort((rng.random(len(groups)), of_images))]
+        order = np.lexsort((rng.random(len(parted)), of_images[parted]))
+        dealt[place] = groups[parted[order]]
         return dealt
 
-    return within_patients
+    return deal
 
 
 def _largest_gap(

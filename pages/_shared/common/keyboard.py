@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import streamlit as st
@@ -41,23 +42,50 @@ def primary_button(
 
 
 def key_button(
-    label: str, keys: str, *, icon: str | None = None, disabled: bool = False
-) -> bool:
-    """As `primary_button`, of several equal ones; the key belongs onto the label."""
+    label: str,
+    keys: str,
+    on_press: Callable[[], None],
+    *,
+    of: str = "",
+    icon: str | None = None,
+    disabled: bool = False,
+) -> None:
+    """As `primary_button`, of several equal ones; the key belongs onto the label.
+
+    Args:
+        label: What stands on the button.
+        keys: A key or a chord.
+        on_press: Called as it was given when the button was drawn: what the page shows
+            may have changed since, by another key or in another tab.
+        of: What it is about. That of something else is another button: a press that
+            comes late is never taken for it.
+        icon: Its icon.
+        disabled: Whether neither does anything.
+    """
     with st.container(gap=None):  # the component takes no room of its own
-        clicked = st.button(label, icon=icon, disabled=disabled, width="stretch")
-        return clicked or (not disabled and _pressed(label, keys))
+        st.button(
+            label,
+            key=f"button-{of}-{label}" if of else None,
+            icon=icon,
+            disabled=disabled,
+            width="stretch",
+            on_click=on_press,
+        )
+        if not disabled:
+            _pressed(label, keys, of, on_press)
 
 
-def _pressed(label: str, keys: str) -> bool:
+def _pressed(
+    label: str, keys: str, of: str = "", on_press: Callable[[], None] = lambda: None
+) -> bool:
     component = st.components.v2.component("shortcut", js=_source())
     answer = component(
         data={"keys": keys},
-        key=f"shortcut-{keys}-{label}",
+        key=f"shortcut-{keys}-{label}-{of}",
         # Beside it stand other buttons of its row.
         width=1,
         height=1,
-        on_pressed_change=lambda: None,
+        on_pressed_change=on_press,
     )
     return bool(answer.pressed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,13 @@ from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 _KEYS = "123456789"
 _ANSWERS = "review-answers"
 """Where the session keeps the ids of its answers."""
+_PRESSED = "review-pressed"
+"""Where it keeps what was pressed: an answer, or that the last one is taken back."""
 
 
 def show_review(run: Run) -> None:
     """The image that would teach most, its label and the model's scores, the keys."""
+    _keep_what_was_pressed(run)
     reviewed = corrections_of(run)
     left, right = st.columns([1, 1.3], vertical_alignment="bottom")
     with left:
@@ -103,27 +107,40 @@ def _ask(run: Run, path: str, label: str, classes: list[str]) -> None:
         key = _KEYS[number] if number < len(_KEYS) else ""
         title = plain(f"{key} · {name}" if key else name)
         columns = columns or st.columns(2)
+        answer = partial(_press, Correction(path, label, name))
         with columns.pop(0):
-            pressed = (
-                key_button(title, key) if key else st.button(title, width="stretch")
-            )
-        if pressed:
-            answer = Correction(path, label, name)
-            correct(_place(run), answer)
-            st.session_state.setdefault(_ANSWERS, []).append(answer.id)
-            audit.record("review_label", run=run.id, changed=name != label)
-            st.rerun()
+            if key:
+                key_button(title, key, answer, of=path)
+            else:
+                at = f"button-{path}-{title}"
+                st.button(title, key=at, width="stretch", on_click=answer)
 
 
 def _undo_button(run: Run, reviewed: list[Correction]) -> None:
     title = _("u · Undo the last answer")
-    if key_button(title, "u", icon=":material/undo:", disabled=not reviewed):
-        # Somebody else may have answered since: of this session's the last.
-        answers = st.session_state.get(_ANSWERS, [])
-        here = [answer for answer in reviewed if answer.id in answers]
-        undo(_place(run), (here or reviewed)[-1].id)
+    # Somebody else may have answered since: of this session's the last.
+    answers = st.session_state.get(_ANSWERS, [])
+    here = [answer for answer in reviewed if answer.id in answers]
+    last = (here or reviewed)[-1].id if reviewed else ""
+    icon = ":material/undo:"
+    press = partial(_press, last)
+    key_button(title, "u", press, of=last, icon=icon, disabled=not reviewed)
+
+
+def _press(pressed: Correction | str) -> None:
+    """An answer, or the id of one that is taken back: of the image that was shown."""
+    st.session_state[_PRESSED] = pressed
+
+
+def _keep_what_was_pressed(run: Run) -> None:
+    pressed = st.session_state.pop(_PRESSED, None)
+    if isinstance(pressed, Correction):
+        correct(_place(run), pressed)
+        st.session_state.setdefault(_ANSWERS, []).append(pressed.id)
+        audit.record("review_label", run=run.id, changed=pressed.changes)
+    elif pressed is not None:
+        undo(_place(run), pressed)
         audit.record("undo_review", run=run.id)
-        st.rerun()
 
 
 def show_corrections(run: Run) -> None:

@@ -50,6 +50,14 @@ def test_spellings_of_a_word_are_one() -> None:
     assert to_groups("scanner", values) == ["Siemens"] * 4 + ["GE", "", ""]
 
 
+@pytest.mark.parametrize("name", ["sex", "PatientGender", "患者性别"])
+def test_spellings_of_a_sex_are_one(name: str) -> None:
+    values = ["M", "male", "M", "Männlich", "F", "weiblich", "F", "both", ""]
+    assert to_groups(name, values) == [*"MMMM", *"FFF", "both", ""]
+    other = ["M", "male", "man", "m"]
+    assert to_groups("view", other) == ["M", "male", "man", "M"]
+
+
 @pytest.mark.parametrize("count", [MOST_GROUPS, MOST_GROUPS + 1])
 def test_hardly_any_of_many_words_has_enough_images(count: int) -> None:
     values = [f"site {chr(65 + n)}" for n in range(count)]

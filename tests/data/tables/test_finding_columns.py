@@ -104,6 +104,12 @@ def test_a_column_beside_classes_is_asked_about(
         assert set(labels(beside)) == {"ill", "well"}
 
 
+def test_findings_that_all_have_or_nobody_are_no_question(beside: Path) -> None:
+    rows = [f"{row},1,0" for row in ("1,1", "0,0", "1,0", "1,1", "0,0", "0,1")]
+    table(beside, "mass,edema,everyone,nobody", *rows)
+    assert layout.read_layout(beside).findings == ("edema", "everyone", "mass")
+
+
 def test_a_slip_among_many_classes_beside_a_column_is_asked_about(
     beside: Path,
 ) -> None:

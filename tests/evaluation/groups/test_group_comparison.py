@@ -86,6 +86,15 @@ def test_views_of_one_patient_are_dealt_within_the_patient() -> None:
     assert gap.worst == "AP" and gap.p < 0.001
 
 
+def test_one_patient_in_two_groups_does_not_hide_a_gap() -> None:
+    # As somebody who had a birthday between two visits, or one entry of another sex.
+    data, names = drawn([0.95, 0.6], n=200, copies=2)
+    (gap,) = compare_groups(data, {"Sex": names}, None).gaps
+    names[0] = "B"
+    (mixed,) = compare_groups(data, {"Sex": names}, None).gaps
+    assert gap.p < 0.001 and mixed.p < 0.001
+
+
 def test_a_group_with_too_few_images_is_not_tested() -> None:
     data, names = drawn([0.9, 0.9])
     names[:9] = ["C"] * 9
