@@ -247,8 +247,13 @@ class Estimate:
     @property
     def short(self) -> str:
         """The same, with the number alone of a group that is too small."""
+        return self._text(self.short_interval)
+
+    @property
+    def short_interval(self) -> str:
+        """The interval, with the number alone of a group that is too small."""
         few = self.too_few
-        return self._text(self.interval if few is None else too_few(f"{few.count:,}"))
+        return self.interval if few is None else too_few(f"{few.count:,}")
 
     @property
     def with_n(self) -> str:

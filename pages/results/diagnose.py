@@ -128,17 +128,24 @@ def show_refused() -> None:
             st.markdown("\n".join(f"* {x}" for x in sentences[4:]))
 
 
+def _what_will_stand(run: Run) -> str:
+    if run.config.segments:
+        return _("**No image yet.** Here will stand the image with outlines, measured.")
+    if run.config.multi_label:
+        return _(
+            "**No image yet.** Here will stand the image, the saliency map and the "
+            "probability of each finding, side by side."
+        )
+    return _(
+        "**No image yet.** Here will stand the image, its saliency map and "
+        "the probability of every class, side by side."
+    )
+
+
 def show_empty(run: Run) -> None:
     """What will be here, and one click that shows it."""
     with st.container(border=True):
-        st.markdown(
-            _("**No image yet.** Here will stand the image with outlines, measured.")
-            if run.config.segments
-            else _(
-                "**No image yet.** Here will stand the image, its saliency map and "
-                "the probability of every class, side by side."
-            )
-        )
+        st.markdown(_what_will_stand(run))
         if show_missing_dataset(run.config.dataset):
             return
         if st.button(_("Try 3 images from this run's test split"), type="primary"):

@@ -215,6 +215,7 @@ def test_evaluate_offers_a_test_on_another_folder(run: Run, tmp_path: Path) -> N
     draw_findings_folder(tmp_path / "data" / "there", images=8)
     draw_class_folders(tmp_path / "data" / "classes", images_per_class=2)
     app = open_page("results/evaluate.py", run=run.id, view="External test")
+    assert not app.error  # nobody chose the first folder, of another kind
     choice = next(s for s in app.selectbox if s.label == "Folder")
     choice.set_value(tmp_path / "data" / "there").run()
     assert not app.error and "bright counts as" in [s.label for s in app.selectbox]

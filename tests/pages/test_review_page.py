@@ -93,6 +93,25 @@ def test_an_answer_is_of_the_image_that_was_shown(run: Run) -> None:
     assert "1 label reviewed, 1 corrected." in said(here)
 
 
+def test_an_image_that_is_gone_is_skipped_and_not_answered(run: Run) -> None:
+    app = opened(run)
+    place = index_folder(Path(run.config.dataset))
+    press(app, "1 · dark")
+    (first,) = corrections(place)
+    press(app, "u · Undo the last answer")
+    (Path(run.config.dataset) / first.path).unlink()
+    app = opened(run)
+    assert Path(first.path).stem.replace("_", "\\_") in app.error[0].value
+    assert "1 · dark" not in [button.label for button in app.button]
+    press(app, "s · Skip")
+    assert not [e.value for e in app.error]
+    for _number in range(3):
+        press(app, "1 · dark")
+    assert first.path not in {answer.path for answer in corrections(place)}
+    press(app, "Show skipped images again (1)")
+    assert app.error
+
+
 def test_corrections_of_other_labels_or_classes_are_not_counted(run: Run) -> None:
     press(opened(run), "2 · light")
     place = index_folder(Path(run.config.dataset))

@@ -45,6 +45,8 @@ AT_ONCE = 4
 
 _BUSY = 0.5
 """Share of the time below which a file that was not read says nothing of the file."""
+_LONGER = 4
+"""How many times as long it is then given once more, where nobody waits for a page."""
 
 _idle = IdleChildren()
 _slots = threading.BoundedSemaphore(AT_ONCE)
@@ -94,14 +96,21 @@ def ask(
     if _inside.is_set():
         return _checked(_timed(data=data, **request))
     request |= {"largest": largest, "environment": _environment()}
+    pixels = [np.frombuffer(data, np.uint8)]
     with _slots:
-        question = Message(request, [np.frombuffer(data, np.uint8)])
-        return _checked(_ask_child(question, name, seconds, largest))
+        try:
+            return _checked(_ask_child(Message(request, pixels)))
+        except MachineBusyError:
+            if seconds < SECONDS:
+                raise
+            # No image of a data set is to be left out for the load of the moment.
+            request["seconds"] = _LONGER * seconds
+            return _checked(_ask_child(Message(request, pixels)))
 
 
-def _ask_child(
-    question: Message, name: str, seconds: int, largest: int
-) -> dict[str, Any]:
+def _ask_child(question: Message) -> dict[str, Any]:
+    facts = question.facts
+    name, seconds, largest = facts["name"], facts["seconds"], facts["largest"]
     deadline = time.monotonic() + seconds
     child = _idle.take() or _start_child()
     before = _processor_seconds(child)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -126,6 +126,9 @@ class FindingsEvaluation:
         left_out: Those that cannot: all images have them, or none.
         exact: Share of images of which all findings are told right at the thresholds;
             not measurable where a finding has none.
+        enough: Findings with enough images for an interval, where others have too few;
+            else none.
+        mean_of_enough: Mean AUC over these.
     """
 
     images: int
@@ -135,6 +138,8 @@ class FindingsEvaluation:
     mean_precision: Estimate
     left_out: list[str]
     exact: Estimate
+    enough: list[str] = field(default_factory=list)
+    mean_of_enough: Estimate = NOT_MEASURABLE
 
 
 def finding_predictions(table: pd.DataFrame, finding: str, split: str) -> Predictions:
@@ -201,6 +206,10 @@ def evaluate_findings(
     results = [_result(d, each) for d, each in zip(data, decisions, strict=True)]
     areas = [class_area(each, FINDING) for each in data]
     measured = [at for at, area in enumerate(areas) if area is not None]
+    # By their numbers of images alone: what they reached must not choose them.
+    enough = [at for at in measured if results[at].auc.too_few is None]
+    if len(enough) == len(measured):
+        enough = []
     first = data[0]
     return FindingsEvaluation(
         images=len(first.truth),
@@ -210,6 +219,8 @@ def evaluate_findings(
         mean_precision=_mean_precision([data[at] for at in measured]),
         left_out=[r.name for r in results if not r.auc.measurable],
         exact=_exact(data, decisions),
+        enough=[results[at].name for at in enough],
+        mean_of_enough=mean_area_of([data[at] for at in enough]),
     )
 
 

@@ -34,13 +34,24 @@ def mean_sentence(evaluation: FindingsEvaluation) -> str:
         measured,
         auc=evaluation.mean_auc.with_n,
     )
-    if not evaluation.left_out:
-        return sentence
-    left = _(
-        "Left out, since all test images have it or none: {findings}.",
-        findings=_(", ").join(evaluation.left_out),
-    )
-    return join_sentences([sentence, left])
+    sentences = [sentence]
+    if evaluation.enough:
+        sentences.append(
+            ngettext(
+                "Of the {count} finding with enough test images: {auc}.",
+                "Mean of the {count} findings with enough test images: {auc}.",
+                len(evaluation.enough),
+                auc=evaluation.mean_of_enough,
+            )
+        )
+    if evaluation.left_out:
+        sentences.append(
+            _(
+                "Left out, since all test images have it or none: {findings}.",
+                findings=_(", ").join(evaluation.left_out),
+            )
+        )
+    return join_sentences(sentences)
 
 
 def how_measured(results: list[FindingResult]) -> str:

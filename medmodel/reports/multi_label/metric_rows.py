@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medmodel.evaluation.intervals import Estimate, too_few
+from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.multi_label.finding_results import (
     Decision,
     FindingResult,
@@ -25,11 +25,10 @@ def rate_text(estimate: Estimate, short: bool = False) -> str:
     """
     if not estimate.measurable:
         return str(estimate)
-    value, few = rate_value(estimate), estimate.too_few
-    if few is not None:
-        interval = too_few(f"{few.count:,}") if short else rate_interval(estimate)
+    value, interval = rate_value(estimate), rate_interval(estimate, short)
+    if estimate.too_few is not None:
         return _("{value}, {too_few}", value=value, too_few=interval)
-    return f"{value} {rate_interval(estimate)}"
+    return f"{value} {interval}"
 
 
 def rate_value(estimate: Estimate) -> str:
@@ -39,10 +38,10 @@ def rate_value(estimate: Estimate) -> str:
     return f"{_per_cent(estimate.value)} %"
 
 
-def rate_interval(estimate: Estimate) -> str:
+def rate_interval(estimate: Estimate, short: bool = False) -> str:
     """Its interval in per cent, or why there is none; it is measurable."""
     if estimate.too_few is not None:
-        return estimate.interval
+        return estimate.short_interval if short else estimate.interval
     return f"({_per_cent(estimate.low)}–{_per_cent(estimate.high)} %)"
 
 
@@ -82,17 +81,26 @@ def result_heads() -> list[str]:
     ]
 
 
-def result_rows(evaluation: FindingsEvaluation) -> list[list[str]]:
-    """A row of each finding."""
+def result_rows(evaluation: FindingsEvaluation, short: bool = False) -> list[list[str]]:
+    """A row of each finding.
+
+    Args:
+        evaluation: Of all.
+        short: Whether a group that is too small is said by its number alone.
+    """
+
+    def text(estimate: Estimate) -> str:
+        return estimate.short if short else str(estimate)
+
     return [
         [
             each.name,
             with_it(each),
-            str(each.auc),
-            str(each.average_precision),
+            text(each.auc),
+            text(each.average_precision),
             threshold_text(each.decision),
-            *(result_rate(each, key) for key in RATES),
-            str(each.calibration_error),
+            *(result_rate(each, key, short) for key in RATES),
+            text(each.calibration_error),
         ]
         for each in evaluation.results
     ]

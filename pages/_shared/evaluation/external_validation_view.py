@@ -84,10 +84,15 @@ def _offer_test(run: Run) -> None:
     folder = st.selectbox(
         _("Folder"),
         datasets,
+        # What nobody chose is not read: it may be large, and fit no model of this kind.
+        index=0 if len(datasets) == 1 else None,
+        placeholder=_("Choose a folder"),
         format_func=lambda path: names[str(path)],
         # The key keeps the choice when another folder appears in the list.
         key=f"folder-there-{run.id}",
     )
+    if folder is None:
+        return
     with errors_shown():
         if load_index(folder) is None:
             st.caption(_("Not checked yet: its images are checked before the test."))

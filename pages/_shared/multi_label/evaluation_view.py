@@ -141,13 +141,14 @@ def _show_headline(findings: RunFindings) -> None:
             value = (
                 f"{estimate.value:.3f}" if estimate.measurable else _("not measurable")
             )
-            interval = estimate.interval if estimate.measurable else None
+            # In full in the sentence below: three tiles stand side by side.
+            interval = estimate.short_interval if estimate.measurable else None
             _tile(title, value, interval, entry)
         exact = evaluation.exact
         _tile(
             _("All findings right"),
             rate_value(exact),
-            rate_interval(exact) if exact.measurable else None,
+            rate_interval(exact, short=True) if exact.measurable else None,
             _(
                 "Share of test images of which every finding is told right at its "
                 "threshold (exact match)."
@@ -181,7 +182,7 @@ def _tile(title: str, value: str, interval: str | None, entry: str) -> None:
 
 
 def _show_results(evaluation: FindingsEvaluation) -> None:
-    heads, rows = result_heads(), result_rows(evaluation)
+    heads, rows = result_heads(), result_rows(evaluation, short=True)
     show_table(
         pd.DataFrame(rows, columns=heads),
         hide_index=True,

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core import audit
+from medmodel.core.errors import value_or_problem
 from medmodel.data.corrections.label_corrections import Correction, correct, undo
 from medmodel.data.datasets import index_folder
 from medmodel.data.folders import safe_folder
 from medmodel.data.layouts.split_names import SPLIT_TITLES
 from medmodel.evaluation.review.refit import corrections_of, original_run
-from medmodel.evaluation.review.review_order import ORDERS, images_to_review
+from medmodel.evaluation.review.review_order import ORDERS, Order, images_to_review
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.runs.run import Run
@@ -34,12 +36,55 @@ _ANSWERS = "review-answers"
 """Where the session keeps the ids of its answers."""
 _PRESSED = "review-pressed"
 """Where it keeps what was pressed: an answer, or that the last one is taken back."""
+_SKIPPED = "review-skipped"
+"""Where it keeps the images that were put off: nobody must answer by guessing."""
 
 
 def show_review(run: Run) -> None:
     """The image that would teach most, its label and the model's scores, the keys."""
     _keep_what_was_pressed(run)
     reviewed = corrections_of(run)
+    split, order = _pick_images()
+    skipped = st.session_state.setdefault(_SKIPPED, set())
+    remaining = images_to_review(run, split, order, {c.path for c in reviewed})
+    rows = remaining[~remaining["path"].isin(list(skipped))]
+    if rows.empty:
+        if remaining.empty:
+            st.success(_("Every image of this split was reviewed."))
+        else:
+            st.info(_("Every other image of this split was reviewed."))
+            title = _("Show skipped images again ({count:,})", count=len(remaining))
+            st.button(title, on_click=skipped.clear)
+        _undo_button(run, reviewed)
+        return
+    row = rows.iloc[0]
+    path = str(row["path"])
+    # Of a refit, whose own labels may have been corrected, what the data set says.
+    label = _labels(run).get(path, str(row["label"]))
+    classes = run.model_facts.class_names
+    image, answers = st.columns([1, 1], gap="medium")
+    pixels, problem = value_or_problem(_pixels, run, path, label)
+    with image:
+        count = ngettext(
+            "{count:,} image left", "{count:,} images left", len(remaining)
+        )
+        if pixels is None:
+            st.error(plain(problem), icon=":material/error:")
+        else:
+            show_image(pixels, count, _("The image whose label is reviewed"))
+    with answers:
+        st.markdown(_("Label in the data set: **{label}**", label=plain(label)))
+        if pixels is not None:
+            _show_scores(run, classes, row[score_columns(classes)].to_numpy(float))
+            st.markdown(_("**Which class is right?**"))
+            _ask(path, label, classes)
+        skip = partial(skipped.add, path)
+        key_button(_("s · Skip"), "s", skip, of=path, icon=":material/skip_next:")
+        _undo_button(run, reviewed)
+
+
+def _pick_images() -> tuple[str, Order]:
+    """Which images are reviewed, and in which order."""
     left, right = st.columns([1, 1.3], vertical_alignment="bottom")
     with left:
         split = st.segmented_control(
@@ -69,38 +114,28 @@ def show_review(run: Run) -> None:
             ),
             icon=":material/warning:",
         )
-    rows = images_to_review(run, split, order, {c.path for c in reviewed})
-    if rows.empty:
-        st.success(_("Every image of this split was reviewed."))
-        _undo_button(run, reviewed)
-        return
-    row = rows.iloc[0]
-    path = str(row["path"])
-    # Of a refit, whose own labels may have been corrected, what the data set says.
-    label = _labels(run).get(path, str(row["label"]))
-    classes = run.model_facts.class_names
-    image, answers = st.columns([1, 1], gap="medium")
-    with image:
-        case = dataset_case(
-            data_folder(run), path, label, run.model_facts.preprocessing
-        )
-        count = ngettext("{count:,} image left", "{count:,} images left", len(rows))
-        show_image(pixels_of(case), count, _("The image whose label is reviewed"))
-    with answers:
-        st.markdown(_("Label in the data set: **{label}**", label=plain(label)))
-        scores = row[score_columns(classes)].to_numpy(float)
-        bars = np.argsort(-scores, kind="stable")[: len(_KEYS)]
-        names = [classes[at] for at in bars]
-        colours = plots.class_colours(classes)
-        drawing = plots.probability_bars(names, scores[bars], colours)
-        alt = _("The model's scores")
-        show_figure(drawing, f"review-{run.id}", alt, download=False)
-        st.markdown(_("**Which class is right?**"))
-        _ask(run, path, label, classes)
-        _undo_button(run, reviewed)
+    return split, order
 
 
-def _ask(run: Run, path: str, label: str, classes: list[str]) -> None:
+def _pixels(run: Run, path: str, label: str) -> NDArray[np.uint8]:
+    """The image as it is shown.
+
+    Raises:
+        DataError: It is not there any more, or cannot be read.
+    """
+    preprocessing = run.model_facts.preprocessing
+    return pixels_of(dataset_case(data_folder(run), path, label, preprocessing))
+
+
+def _show_scores(run: Run, classes: list[str], scores: NDArray[np.float64]) -> None:
+    bars = np.argsort(-scores, kind="stable")[: len(_KEYS)]
+    names = [classes[at] for at in bars]
+    drawing = plots.probability_bars(names, scores[bars], plots.class_colours(classes))
+    alt = _("The model's scores")
+    show_figure(drawing, f"review-{run.id}", alt, download=False)
+
+
+def _ask(path: str, label: str, classes: list[str]) -> None:
     # Side by side, so that they stand on a projector's first screen.
     columns: list[DeltaGenerator] = []
     for number, name in enumerate(classes):

@@ -158,6 +158,23 @@ def test_a_file_that_got_no_processor_time_is_not_called_damaged(
         )
 
 
+def test_where_nobody_waits_a_busy_machine_is_given_more_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    answered = sandbox.receive
+
+    def late_once(connection: Any, seconds: float, most: int) -> Any:
+        waits.append(seconds)
+        if len(waits) == 1:
+            raise TimeoutError
+        return answered(connection, seconds, most)
+
+    monkeypatch.setattr(sandbox, "receive", late_once)
+    assert ask(echo)["name"] == "x.dcm"
+    assert len(waits) == 2 and waits[1] > 3 * waits[0]
+
+
 def test_processor_time_is_that_of_the_child() -> None:
     ask(echo)
     child = sandbox._idle.take()

@@ -15,6 +15,8 @@ from medmodel.evaluation.multi_label.finding_results import (
     decide,
     evaluate_findings,
 )
+from medmodel.reports.multi_label.facts import mean_sentence
+from medmodel.reports.multi_label.metric_rows import result_rows
 
 
 def drawn(images: int = 300, seed: int = 0) -> pd.DataFrame:
@@ -111,6 +113,23 @@ def test_few_test_images_have_no_interval() -> None:
     evaluation = evaluate_findings(table, decide(table))
     assert "too few" in str(evaluation.results[1].auc)
     assert "too few" in str(evaluation.mean_auc)
+    # Its few images are not to hide what is known of the others.
+    assert evaluation.enough == ["a"]
+    assert evaluation.mean_of_enough.interval == evaluation.results[0].auc.interval
+    sentence = mean_sentence(evaluation)
+    assert sentence.endswith(f"enough test images: {evaluation.results[0].auc}.")
+    few = evaluation.results[1].auc.too_few
+    assert few is not None
+    assert result_rows(evaluation, short=True)[1][2].endswith(f"too few ({few.count})")
+    assert str(evaluation.results[1].auc) in result_rows(evaluation)[1]
+
+
+def test_where_no_finding_has_too_few_the_mean_stands_alone() -> None:
+    table = drawn()
+    evaluation = evaluate_findings(table, decide(table))
+    assert evaluation.enough == []
+    assert mean_sentence(evaluation).count("AUC") == 1
+    assert "enough" not in mean_sentence(evaluation)
 
 
 def test_what_is_too_few_is_called_by_the_finding() -> None:
