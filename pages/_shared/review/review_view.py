@@ -77,7 +77,7 @@ def show_review(run: Run) -> None:
         if pixels is not None:
             _show_scores(run, classes, row[score_columns(classes)].to_numpy(float))
             st.markdown(_("**Which class is right?**"))
-            _ask(path, label, classes)
+            _ask(_place(run), path, label, classes)
         skip = partial(skipped.add, path)
         key_button(_("s · Skip"), "s", skip, of=path, icon=":material/skip_next:")
         _undo_button(run, reviewed)
@@ -135,14 +135,14 @@ def _show_scores(run: Run, classes: list[str], scores: NDArray[np.float64]) -> N
     show_figure(drawing, f"review-{run.id}", alt, download=False)
 
 
-def _ask(path: str, label: str, classes: list[str]) -> None:
+def _ask(place: Path, path: str, label: str, classes: list[str]) -> None:
     # Side by side, so that they stand on a projector's first screen.
     columns: list[DeltaGenerator] = []
     for number, name in enumerate(classes):
         key = _KEYS[number] if number < len(_KEYS) else ""
         title = plain(f"{key} · {name}" if key else name)
         columns = columns or st.columns(2)
-        answer = partial(_press, Correction(path, label, name))
+        answer = partial(_press, place, Correction(path, label, name))
         with columns.pop(0):
             if key:
                 key_button(title, key, answer, of=path)
@@ -158,23 +158,23 @@ def _undo_button(run: Run, reviewed: list[Correction]) -> None:
     here = [answer for answer in reviewed if answer.id in answers]
     last = (here or reviewed)[-1].id if reviewed else ""
     icon = ":material/undo:"
-    press = partial(_press, last)
+    press = partial(_press, _place(run), last)
     key_button(title, "u", press, of=last, icon=icon, disabled=not reviewed)
 
 
-def _press(pressed: Correction | str) -> None:
+def _press(place: Path, pressed: Correction | str) -> None:
     """An answer, or the id of one that is taken back: of the image that was shown."""
-    st.session_state[_PRESSED] = pressed
+    st.session_state[_PRESSED] = (place, pressed)
 
 
 def _keep_what_was_pressed(run: Run) -> None:
-    pressed = st.session_state.pop(_PRESSED, None)
+    place, pressed = st.session_state.pop(_PRESSED, (None, None))
     if isinstance(pressed, Correction):
-        correct(_place(run), pressed)
+        correct(place, pressed)
         st.session_state.setdefault(_ANSWERS, []).append(pressed.id)
         audit.record("review_label", run=run.id, changed=pressed.changes)
     elif pressed is not None:
-        undo(_place(run), pressed)
+        undo(place, pressed)
         audit.record("undo_review", run=run.id)
 
 
