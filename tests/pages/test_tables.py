@@ -24,6 +24,9 @@ def test_a_table_has_a_line_for_phones(workspace: Path) -> None:
     (hint,) = app.get("html")
     assert "A wide table scrolls sideways." in hint.proto.body
     assert "@media (max-width: 40rem)" in hint.proto.body
+    # Above the table, where its tools would cover other text.
+    kinds = [element.type for element in app.main]
+    assert kinds.index("html") < kinds.index("arrow_data_frame")
 
 
 @pytest.mark.usefixtures("workspace")

@@ -14,10 +14,14 @@ ROW_HEIGHT = 38
 """Pixels of a row, and of the header."""
 _EDGES = 2
 """Pixels of a table's edges beside its height."""
-# Only where fingers scroll, whose scroll bars do not show before they do.
+# Only where fingers scroll, whose scroll bars do not show before they do. Above the
+# table: as high as its tools, which come there at a touch and would cover other text.
 _STYLE = """<style>
 .mm-swipe { display: none; }
-@media (max-width: 40rem) { .mm-swipe { display: block; margin: 0.25rem 0 0; } }
+@media (max-width: 40rem) {
+  .mm-swipe { display: flex; align-items: end; min-height: 2.5rem; margin: 0; }
+  .mm-swipe { padding-right: 7.4rem; }
+}
 </style>"""
 
 
@@ -29,7 +33,7 @@ def _place(height: object) -> DeltaGenerator:
 
 
 def show_table(data: Any, **options: Any) -> Any:
-    """`st.dataframe`, with a line for phones below it.
+    """`st.dataframe`, with a line for phones above it.
 
     Args:
         data: As of `st.dataframe`.
@@ -40,7 +44,7 @@ def show_table(data: Any, **options: Any) -> Any:
     """
     hint = _("A wide table scrolls sideways.")
     with st.container(gap=None):
+        st.html(f'<p class="mm-swipe">{escape(hint)}</p>{_STYLE}')
         with _place(options.get("height")):
             selected = st.dataframe(data, **options)
-        st.html(f'<p class="mm-swipe">{escape(hint)}</p>{_STYLE}')
     return selected
