@@ -26,7 +26,7 @@ def test_a_table_has_a_line_for_phones(workspace: Path) -> None:
     assert "@media (max-width: 40rem)" in hint.proto.body
     # Above the table, where its tools would cover other text.
     kinds = [element.type for element in app.main]
-    assert kinds.index("html") < kinds.index("arrow_data_frame")
+    assert kinds.index(hint.type) < kinds.index(app.dataframe[0].type)
 
 
 @pytest.mark.usefixtures("workspace")
