@@ -39,7 +39,7 @@ MEMORY = 1024
 _CHECK = """
 import json, resource, sys, time
 from pathlib import Path
-from medmodel.core import pool
+from medmodel.core.processes import pool
 from medmodel.quality import indexing
 began = time.monotonic()
 indexing.check_folder(Path(sys.argv[1]))

@@ -128,7 +128,7 @@ def test_an_item_that_kills_its_process_spoils_no_other(
 def test_an_item_has_a_limit_of_time() -> None:
     question = Message({"task": f"{__name__}:never_end_on_seven", "arguments": [[7]]})
     code = (
-        "from medmodel.core import pool\n"
+        "from medmodel.core.processes import pool\n"
         "from medmodel.core.processes.messages import Message\n"
         f"pool.SECONDS = 1\npool._answer(Message({question.facts!r}))"
     )
@@ -221,7 +221,7 @@ def test_works_below_any_main_module(tmp_path: Path) -> None:
     # A pool of Python's own would run this script again in every child.
     script = tmp_path / "main.py"
     script.write_text(
-        "from medmodel.core import pool\n"
+        "from medmodel.core.processes import pool\n"
         "from tests.core.test_pool import double\n"
         "print(sum(sum(a) for _, a in pool.map_chunks(double, [1, 2], 2, few=0)))\n"
     )

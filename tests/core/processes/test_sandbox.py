@@ -207,7 +207,7 @@ def test_refusals_and_mistakes() -> None:
 
 def test_a_process_that_is_a_sandbox_needs_no_child() -> None:
     code = (
-        "import os; from medmodel.core import sandbox; sandbox.enter()\n"
+        "import os; from medmodel.core.processes import sandbox; sandbox.enter()\n"
         f"ask = lambda t: sandbox.ask('{HERE}:' + t, b'ab', 'x', 1)\n"
         "assert ask('echo')['pid'] == os.getpid()\n"
         "try: ask('refuse')\n"
