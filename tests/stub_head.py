@@ -24,6 +24,8 @@ class StubHead:
         token: What it asks for, if anything.
         failing: Beginning of a path -> status and body of every answer there.
         delay: Seconds before every answer.
+        refused: Id of a job -> status and body of the answer to whoever hands it in.
+        asked: How many requests there were.
     """
 
     address: str = ""
@@ -33,8 +35,11 @@ class StubHead:
     token: str = ""
     failing: dict[str, tuple[int, str]] = field(default_factory=dict)
     delay: float = 0.0
+    refused: dict[str, tuple[int, str]] = field(default_factory=dict)
+    asked: int = 0
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        self.asked += 1
         for start, answer in self.failing.items():
             if path.startswith(start):
                 return answer
@@ -56,6 +61,8 @@ class StubHead:
 
     def _submit(self, body: dict[str, Any]) -> tuple[int, Any]:
         job = body["submission_id"]
+        if job in self.refused:
+            return self.refused[job]
         if job in self.jobs:
             return 500, f"Traceback: Job with submission_id {job} already exists."
         self.jobs[job] = "PENDING"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from medmodel.sweeps.search_space import (
     encoders_sweep,
     recipes_sweep,
 )
-from medmodel.sweeps.sweep import Sweep, get_sweep, start_sweep
+from medmodel.sweeps.sweep import Sweep, Trial, get_sweep, start_sweep
 
 LOOK_EVERY = 0.5
 _SEPARATOR = ":"
@@ -288,7 +288,7 @@ def _wait(sweep: Sweep) -> None:
 
 def sweep_values(sweep: Sweep) -> dict[str, Any]:
     """A sweep as JSON."""
-    from medmodel.sweeps.results import best_trial
+    from medmodel.sweeps.results import best_trial, comparable
 
     results = sweep.results
     best = best_trial(results.trials)
@@ -301,15 +301,21 @@ def sweep_values(sweep: Sweep) -> dict[str, Any]:
         "trials": [asdict(trial) for trial in results.trials],
         "importance": dict(results.importance),
         "winner": best.run if best else None,
-        "chosen_among": sum(t.val_loss is not None for t in results.trials),
+        "chosen_among": _scored(comparable(results.trials)),
     }
+
+
+def _scored(trials: Iterable[Trial]) -> int:
+    return sum(trial.val_loss is not None for trial in trials)
 
 
 def _say(sweep: Sweep) -> None:
     from medmodel.sweeps.results import (
         best_trial,
+        comparable,
         compared,
         equally_good,
+        other_data,
         why_it_won,
     )
 
@@ -335,7 +341,7 @@ def _say(sweep: Sweep) -> None:
                 "Winner: run {run}, of {count:,} candidates by the same validation "
                 "images, so its validation score is optimistic.",
                 run=best.run,
-                count=sum(t.val_loss is not None for t in trials),
+                count=_scored(comparable(trials)),
             )
         )
         say(why_it_won(best))
@@ -345,9 +351,12 @@ def _say(sweep: Sweep) -> None:
                 "Lowest validation loss: run {run}, the only trial with one.",
                 "Lowest validation loss: run {run}, of {count:,} trials by the same "
                 "validation images, so that score is optimistic.",
-                sum(t.val_loss is not None for t in trials),
+                _scored(comparable(trials)),
                 run=best.run,
             )
         )
         if (alike := equally_good(trials)) > 1:
             say(_("{count:,} trials have this loss: the first is named.", count=alike))
+    for sentence in (other_data(trials), translate(sweep.state.error)):
+        if sentence:
+            say(sentence)

@@ -13,8 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from medmodel.cluster.dispatch import Dispatcher, note_problem
+from medmodel.cluster.dispatch import Dispatcher
 from medmodel.cluster.head import Head
+from medmodel.cluster.notes import note_problem
 from medmodel.core.errors import ClusterError
 from medmodel.core.installation import program_stamps
 from medmodel.language import SOURCE, speaking

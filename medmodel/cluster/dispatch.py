@@ -9,28 +9,23 @@ that calls this.
 from __future__ import annotations
 
 import contextlib
-import os
-import shlex
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from medmodel.cluster.head import Head, Job, JobState, Node
+from medmodel.cluster.head import Head, Job, JobState, Node, RefusedError
+from medmodel.cluster.jobs import entrypoint, environment
+from medmodel.cluster.notes import note_cluster, note_problem, note_solved
 from medmodel.cluster.records import (
-    ClusterState,
     SentRun,
-    Share,
     ahead,
-    cluster_state,
     places,
     sent_run,
     share_of,
-    write_cluster_state,
     write_sent_run,
 )
-from medmodel.core.environment import REPOSITORY
 from medmodel.core.errors import ClusterError, FileError, RunError
 from medmodel.core.storage import open_log
 from medmodel.language import N_
@@ -48,12 +43,12 @@ MOST_LOST = 3
 MOST_UNFIT = 1
 """Runs that are handed in although no node has what they need: the demand is seen by a
 cluster that grows, and all others wait here, where nothing waits behind them."""
-NOTE_SECONDS = 30.0
-"""After which the cluster is written down again, although nothing has changed."""
 LIST_SECONDS = 5.0
 """After which the queue is listed although nobody said that it changed."""
-PASSED_ON = ("MEDMODEL_DATA", "MEDMODEL_WEIGHTS")
-"""Settings that a node needs; others may hold secrets, which a job's page shows."""
+LATER_SECONDS = 10.0
+"""After which a run is handed in again that the head did not take."""
+MOST_REFUSED = 3
+"""Runs that the head may refuse in one look: it may refuse all, and there are many."""
 SENT = N_("Sent to the cluster: waits for a free node.")
 TOO_LARGE = N_("Sent to the cluster: no node has what it needs.")
 PASSED = N_("No node of the cluster has what it needs: runs behind it go first.")
@@ -93,6 +88,9 @@ class Dispatcher:
         self._waiting: dict[Path, str] = {}
         self._passed: set[Path] = set()
         self._stamp, self._listed = -1, 0.0
+        self._ended: dict[str, float] = {}
+        # Runs that the head did not take: when, and why.
+        self._refused: dict[Path, tuple[float, RefusedError]] = {}
 
     @property
     def idle(self) -> bool:
@@ -110,10 +108,14 @@ class Dispatcher:
         """
         try:
             nodes = self.head.nodes()
-            for folder, sent in list(self._sent.items()):
+            followed = [
                 self._follow_or_end(Run(folder), sent, nodes)
+                for folder, sent in list(self._sent.items())
+            ]
             self._list_waiting()
-            self._send_waiting(nodes)
+            taken = self._send_waiting(nodes)
+            if self._refused and not (any(followed) or taken):
+                raise list(self._refused.values())[-1][1]
         except ClusterError as error:
             note_problem(self.store, str(error))
             self._list_waiting()
@@ -124,12 +126,25 @@ class Dispatcher:
 
     # --- following ---------------------------------------------------------------
 
-    def _follow_or_end(self, run: Run, sent: SentRun, nodes: list[Node]) -> None:
-        job = self.head.job(sent.job)
+    def _follow_or_end(self, run: Run, sent: SentRun, nodes: list[Node]) -> bool:
+        """Whether the head answered: what it refuses of one run holds up no other."""
         try:
-            self._follow(run, sent, job, nodes)
-        except (RunError, FileError):  # deleted, or damaged: nothing can come of it
-            self._end(run, sent, job)
+            job = self.head.job(sent.job)
+            try:
+                self._follow(run, sent, job, nodes)
+            except (RunError, FileError):  # deleted, or damaged: nothing comes of it
+                self._end(run, sent, job)
+        except RefusedError as error:
+            self._refuse(run, error)
+            return False
+        self._refused.pop(run.folder, None)
+        return True
+
+    def _refuse(self, run: Run, error: RefusedError) -> None:
+        self._refused[run.folder] = (self._clock(), error)
+        with contextlib.suppress(RunError, FileError):  # deleted a moment ago
+            if run.status.message not in (LOST, FORGOTTEN):
+                self._say(run, str(error))
 
     def _follow(
         self, run: Run, sent: SentRun, job: Job | None, nodes: list[Node]
@@ -143,8 +158,13 @@ class Dispatcher:
                 self._stop(sent, job)
         elif status.state is RunStatus.INTERRUPTED:
             self._follow_interrupted(run, sent, job)
-        elif self._clock() - status.ended > ENDING_SECONDS or not _active(job):
+        elif status.attempt == sent.attempt or not _active(job):  # no worker has it
             self._end(run, sent, job)
+        else:
+            # By this machine's clock alone: the node's may be another.
+            since = self._ended.setdefault(run.id, self._clock())
+            if self._clock() - since > ENDING_SECONDS:
+                self._end(run, sent, job)
 
     def _follow_waiting(
         self, run: Run, sent: SentRun, job: Job | None, nodes: list[Node]
@@ -157,7 +177,9 @@ class Dispatcher:
             return
         if job is None:
             self._lose(run, sent, FORGOTTEN)
-        elif status.attempt > sent.attempt and not sent.lost:
+        elif status.attempt > sent.attempt and (
+            not sent.lost or job.state is JobState.SUCCEEDED
+        ):
             self._forget(run, sent)  # resumed since: it is sent anew
         elif job.state is JobState.STOPPED:
             self._close(run, RunStatus.STOPPED, STOPPED)
@@ -194,7 +216,7 @@ class Dispatcher:
             self._forget(run, sent)
             return
         self._say(run, message, run.status.state)
-        self._forget(run, replace(sent, lost=sent.lost + 1))
+        self._forget(run, sent, sent.lost + 1)
 
     def _end(self, run: Run, sent: SentRun, job: Job | None) -> None:
         self._stop(sent, job)
@@ -204,11 +226,12 @@ class Dispatcher:
         if _active(job):
             self.head.stop(sent.job)
 
-    def _forget(self, run: Run, sent: SentRun) -> None:
+    def _forget(self, run: Run, sent: SentRun, lost: int = 0) -> None:
         self._sent.pop(run.folder, None)
+        self._ended.pop(run.id, None)
         self._stamp = -1  # it may wait again
         if run.folder.is_dir():
-            write_sent_run(run, replace(sent, over=True))
+            write_sent_run(run, replace(sent, lost=lost, over=True))
 
     def _remember(self, run: Run, sent: SentRun) -> None:
         write_sent_run(run, sent)
@@ -232,34 +255,49 @@ class Dispatcher:
                 self._waiting[run.folder] = device
                 if status.message == PASSED:
                     self._passed.add(run.folder)
+        there = self._waiting.keys() | self._sent.keys()
+        self._refused = {f: why for f, why in self._refused.items() if f in there}
 
-    def _send_waiting(self, nodes: list[Node]) -> None:
+    def _send_waiting(self, nodes: list[Node]) -> int:
         """Hands in what there is room for, and the next ones: others can be moved.
 
-        A run that no node is large enough for takes no place: others go before it.
+        A run that no node is large enough for takes no place: others go before it. Nor
+        does one that the head refuses.
+
+        Returns:
+            How many it took.
         """
         self._say_that_it_fits(nodes)
         unfit = sum(_unfit(Run(folder), nodes) for folder in self._sent)
         room = places(nodes)
         free = room + ahead(room) - (len(self._sent) - unfit)
+        taken = refused = 0
         for folder, device in self._waiting.items():
-            if free <= 0:
-                return
+            if taken >= free or refused >= MOST_REFUSED:
+                break
             fits = not nodes or _fits(device, nodes)
             told = not fits and unfit >= MOST_UNFIT and folder in self._passed
             run = Run(folder)
-            if told or folder in self._sent or not _queued(run):
+            if told or folder in self._sent or self._later(folder) or not _queued(run):
                 continue
             with contextlib.suppress(RunError, FileError):  # deleted a moment ago
-                if fits:
-                    free -= 1
-                    self._send(run, nodes)
-                elif unfit < MOST_UNFIT:
-                    unfit += 1
-                    self._send(run, nodes)
-                else:
+                if not fits and unfit >= MOST_UNFIT:
                     self._say(run, PASSED)
                     self._passed.add(folder)
+                    continue
+                try:
+                    self._send(run, nodes)
+                except RefusedError as error:
+                    self._refuse(run, error)
+                    refused += 1
+                else:
+                    taken, unfit = taken + fits, unfit + (not fits)
+        return taken
+
+    def _later(self, folder: Path) -> bool:
+        """Whether the head refused it a moment ago."""
+        when, _why = self._refused.get(folder, (-LATER_SECONDS, None))
+        return abs(self._clock() - when) < LATER_SECONDS
 
     def _say_that_it_fits(self, nodes: list[Node]) -> None:
         """Lets no run say that it fits no node once there is one."""
@@ -272,20 +310,23 @@ class Dispatcher:
     def _send(self, run: Run, nodes: list[Node]) -> None:
         before, status = sent_run(run), run.status
         number = before.number + 1
-        # Any other was started by somebody since.
-        lost = before.lost if status.message == FORGOTTEN else 0
         sent = SentRun(
-            f"medmodel-{run.id}-{number}", number, status.attempt, lost, over=False
+            f"medmodel-{run.id}-{number}",
+            number,
+            status.attempt,
+            before.lost,
+            over=False,
         )
         # First: should this process die, its successor looks for the job.
         self._remember(run, sent)
         share = share_of(run.config.device, nodes)
         try:
-            self.head.submit(sent.job, entrypoint(run, share), _environment(self.store))
+            self.head.submit(sent.job, entrypoint(run, share), environment(self.store))
         except ClusterError:
             # Under the same id the next time: it may have come through.
-            self._forget(run, replace(sent, number=number - 1))
+            self._forget(run, replace(sent, number=number - 1), sent.lost)
             raise
+        self._refused.pop(run.folder, None)
         self._say(run, _waits(run, nodes))
 
     def _say(
@@ -318,67 +359,6 @@ class Dispatcher:
             # No worker could. The head is asked meanwhile, however slow the address is.
             told = (run, state, failure)
             threading.Thread(target=webhook.tell_ended, args=told).start()
-
-
-def note_cluster(
-    store: RunStore, nodes: Sequence[Node], problem: str = "", looked: float = 0.0
-) -> None:
-    """Writes down what the cluster is, for pages and sweeps, where that is news."""
-    nodes = sorted(nodes, key=lambda node: node.id)
-    known = cluster_state(store)
-    fresh = known is not None and abs(looked - known.looked) < NOTE_SECONDS
-    if known and fresh and (list(known.nodes), known.problem) == (nodes, problem):
-        return
-    write_cluster_state(store, ClusterState(nodes, problem, looked))
-
-
-def note_problem(store: RunStore, problem: str) -> None:
-    """Writes down why the cluster cannot be asked, and says so of what waits.
-
-    Args:
-        store: The workspace.
-        problem: A sentence.
-    """
-    known = cluster_state(store) or ClusterState()
-    if problem == known.problem and time.time() - known.looked < LIST_SECONDS:
-        return
-    note_cluster(store, known.nodes, problem, time.time())
-    for run, _status in list(queue.waiting(store)):
-        with contextlib.suppress(RunError, FileError):  # deleted a moment ago
-            queue.change_waiting(run, RunStatus.QUEUED, message=problem)
-
-
-def note_solved(store: RunStore) -> None:
-    """Lets no run that waits say any more why the cluster could not be asked."""
-    known = cluster_state(store)
-    if not known or not known.problem:
-        return
-    for run, status in list(queue.waiting(store)):
-        if status.message == known.problem:
-            with contextlib.suppress(RunError, FileError):  # deleted a moment ago
-                queue.change_waiting(run, RunStatus.QUEUED, message=Status.message)
-
-
-def entrypoint(run: Run, share: Share) -> str:
-    """The job's command line: the driver, and what it runs as a task."""
-    python = os.environ.get("MEDMODEL_RAY_PYTHON", "").strip() or queue.WORKER[0]
-    driver = [python, "-m", "medmodel.cluster.driver"]
-    reserved = ["--cpus", str(share.cpus), "--gpus", str(share.gpus)]
-    worker = [python, *queue.WORKER[1:], str(run.folder), "--reserved"]
-    return shlex.join([*driver, *reserved, "--", *worker])
-
-
-def _environment(store: RunStore) -> dict[str, str]:
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {
-        "PYTHONPATH": str(REPOSITORY),
-        "MEDMODEL_WORKSPACE": str(store.root),
-        # As for workers on this machine, see `devices.tensorflow_environment`.
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "TF_CPP_MIN_LOG_LEVEL": "1",
-        **passed,
-    }
 
 
 def _waits(run: Run, nodes: list[Node]) -> str:

@@ -36,6 +36,10 @@ _MOST_NODES = 10_000
 _LONGEST_TOKEN = 4096
 
 
+class RefusedError(ClusterError):
+    """The head answers, but not to this request; it may answer another one."""
+
+
 class JobState(str, Enum):
     """What Ray says of a job."""
 
@@ -226,7 +230,7 @@ class Head:
                 )
             )
         if code != 200:
-            raise ClusterError(
+            raise RefusedError(
                 _(
                     "The head of the cluster at {address} refuses (HTTP status "
                     "{code}).",
@@ -259,8 +263,8 @@ class Head:
             )
         )
 
-    def _not_ray(self) -> ClusterError:
-        return ClusterError(
+    def _not_ray(self) -> RefusedError:
+        return RefusedError(
             _(
                 "What answers at {address} is not the head of a Ray cluster: "
                 "{variable} is the address of Ray's dashboard, usually port 8265.",

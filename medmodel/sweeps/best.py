@@ -40,7 +40,7 @@ from medmodel.sweeps.candidates import (
     candidate_config,
     check_layout,
 )
-from medmodel.sweeps.sweep import Sweep, Trial, Trials
+from medmodel.sweeps.sweep import Sweep, Trial, Trials, stop_trials
 
 _SMALLEST = 1e-7
 _PARAMETER = "candidate"
@@ -94,10 +94,10 @@ class BestDriver:
         active = [trial for trial in trials if not trial.finished]
         for trial in active:
             self._stop_in_time(trial)
-        if active:
-            return True
-        if self.sweep.end_requested:
-            return False
+        if self.sweep.end_requested:  # also one that was started meanwhile
+            stop_trials(active, self.store)
+        if active or self.sweep.end_requested:
+            return bool(active)
         return self._start_next(trials)
 
     def look(self) -> list[Trial]:
@@ -134,7 +134,7 @@ class BestDriver:
         except (RunError, FileError):
             return replace(trial, state="deleted")
         end = status.ended or self._clock()
-        seconds = round(end - status.started, 1) if status.started else 0.0
+        seconds = round(max(end - status.started, 0.0), 1) if status.started else 0.0
         trial = replace(trial, state=status.state.value, seconds=seconds)
         scores = validation_scores(run) if trial.finished else None
         if scores is None:

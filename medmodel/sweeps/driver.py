@@ -15,7 +15,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from medmodel.cluster.records import ahead, places_of_cluster
 from medmodel.core import devices
@@ -26,14 +26,12 @@ from medmodel.runs import queue, run_table
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
+from medmodel.runs.tables.checked import checksum_of
+from medmodel.sweeps import study as studies
 from medmodel.sweeps.best import BestDriver
-from medmodel.sweeps.search_space import (
-    FEWEST_TO_PRUNE,
-    NUMBERS,
-    SweepConfig,
-    trial_config,
-)
-from medmodel.sweeps.sweep import Sweep, Trial, Trials
+from medmodel.sweeps.search_space import trial_config
+from medmodel.sweeps.study import HOPELESS, REFUSED, RUN
+from medmodel.sweeps.sweep import Sweep, Trial, Trials, stop_trials
 
 if TYPE_CHECKING:
     import optuna
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 FEWEST_FOR_IMPORTANCE = 4
 PRUNED = "pruned"
-_RUN, _REFUSED = "run", "refused"
 
 
 class Driver:
@@ -55,10 +52,7 @@ class Driver:
     def __init__(self, sweep: Sweep, store: RunStore) -> None:
         self.sweep, self.store = sweep, store
         self.config = sweep.config
-        self.study = _study(sweep, self.config)
-        self.pruned: set[str] = {
-            trial.run for trial in sweep.results.trials if trial.state == PRUNED
-        }
+        self.study = studies.open_study(sweep, self.config)
         self._ended: dict[int, Trial] = {}
         self._propose_again()
 
@@ -74,73 +68,88 @@ class Driver:
             if min(free, left) > 0:
                 self.look()
                 return True
+        else:  # also what was put into the queue while somebody ended it
+            stop_trials(active, self.store)
         return bool(active)
 
     def _asked(self) -> int:
         """Combinations that became runs, or could not."""
-        every = self.study.get_trials(deepcopy=False)
-        return sum(not {_RUN, _REFUSED}.isdisjoint(t.user_attrs) for t in every)
+        return sum(map(studies.asked, self.study.get_trials(deepcopy=False)))
 
     def _propose_again(self) -> None:
         """Combinations of which a killed process made no run."""
-        states = _states()
+        states = studies.states()
         for frozen in self.study.get_trials(states=(states.RUNNING,)):
-            if _RUN not in frozen.user_attrs:
+            if RUN not in frozen.user_attrs:
                 self.study.tell(frozen.number, state=states.FAIL)
                 self.study.enqueue_trial(frozen.params)
 
     def _propose(self) -> None:
         """Puts the next combination into the queue."""
-        proposed = self.study.ask()
-        values = _values(proposed, self.config)
+        proposed = studies.ask(self.study, self.config)
         try:
-            config = trial_config(self.config, values)
-            run = queue.submit(replace(config, name=self._name(proposed)), self.store)
+            config = trial_config(self.config, proposed.params)
+            run = queue.submit(replace(config, name=self._name()), self.store)
         except ConfigError as error:
             # A corner that could not be foreseen, such as a network that frozen
             # training does not know.
             print(error, file=sys.stderr)  # noqa: T201
-            proposed.set_user_attr(_REFUSED, True)
-            self.study.tell(proposed, state=_states().FAIL)
+            proposed.set_user_attr(REFUSED, True)
+            self.study.tell(proposed, state=studies.states().FAIL)
             return
-        proposed.set_user_attr(_RUN, run.id)
+        proposed.set_user_attr(RUN, run.id)
 
-    def _name(self, proposed: optuna.Trial) -> str:
+    def _name(self) -> str:
         with speaking(SOURCE):
             title = self.sweep.title
-        return f"{title}, trial {proposed.number + 1}"
+        every = self.study.get_trials(deepcopy=False)
+        return f"{title}, trial {sum(RUN in t.user_attrs for t in every) + 1}"
 
     def look(self) -> list[Trial]:
         """Reads all runs, tells Optuna of what is new, writes trials.json."""
-        trials = []
+        trials: list[Trial] = []
         for frozen in self.study.get_trials(deepcopy=False):
-            run_id = frozen.user_attrs.get(_RUN)
+            run_id = frozen.user_attrs.get(RUN)
             if run_id is None:
                 continue
             trial = self._ended.get(frozen.number)
             if trial is None:
-                trial = self._read(frozen.number, dict(frozen.params), run_id)
+                trial = self._read(len(trials), frozen, run_id)
                 if trial.finished:
                     self._ended[frozen.number] = trial
             if not frozen.state.is_finished():
                 self._tell(frozen, trial)
             trials.append(trial)
-        results = Trials(trials, self._importance(trials))
-        if results != self.sweep.results:
+        before = self._results
+        results = Trials(trials, self._importance(trials, before))
+        if results != before:
             write_json(self.sweep.folder / "trials.json", results)
         return trials
 
-    def _read(self, number: int, values: dict[str, Any], run_id: str) -> Trial:
+    @property
+    def _results(self) -> Trials:
+        """What was written before; none where that is damaged: it is written anew."""
+        try:
+            return self.sweep.results
+        except FileError:
+            return Trials()
+
+    def _read(
+        self, number: int, frozen: optuna.trial.FrozenTrial, run_id: str
+    ) -> Trial:
+        values = dict(frozen.params)
         try:
             run = self.store.get(run_id)
             status = run.status
             history = _history(run)
+            split = checksum_of(run, run.split_path)
         except (RunError, FileError):
             return Trial(number, values, run_id, "deleted")
         best = min(history, key=lambda row: row[1], default=None)
         end = status.ended or time.time()
         state = status.state.value
-        if run_id in self.pruned and status.state is RunStatus.STOPPED:
+        pruned = frozen.state is studies.states().PRUNED
+        if (pruned or HOPELESS in frozen.user_attrs) and state == RunStatus.STOPPED:
             state = PRUNED
         return Trial(
             number,
@@ -149,7 +158,8 @@ class Driver:
             state,
             best[1] if best else None,
             best[2] if best else None,
-            round(end - status.started, 1) if status.started else 0.0,
+            round(max(end - status.started, 0.0), 1) if status.started else 0.0,
+            split=split.sha256[:16] if split else "",
         )
 
     def _tell(self, frozen: optuna.trial.FrozenTrial, trial: Trial) -> None:
@@ -159,18 +169,18 @@ class Driver:
             return
         if not self.config.prune or trial.state != RunStatus.RUNNING.value:
             return
-        live = _live(self.study, frozen)
+        live = studies.live(self.study, frozen)
         with contextlib.suppress(RunError, FileError):
             run = self.store.get(trial.run)
             for epoch, loss, _accuracy in _history(run):
                 if epoch not in frozen.intermediate_values:
                     live.report(loss, epoch)
-            if live.should_prune() and trial.run not in self.pruned:
-                self.pruned.add(trial.run)
+            if HOPELESS not in frozen.user_attrs and live.should_prune():
                 queue.stop(run)
+                live.set_user_attr(HOPELESS, True)
 
     def _close(self, number: int, trial: Trial) -> None:
-        states = _states()
+        states = studies.states()
         if trial.val_loss is None or not math.isfinite(trial.val_loss):
             self.study.tell(number, state=states.FAIL)
         elif trial.state == PRUNED:
@@ -178,12 +188,11 @@ class Driver:
         else:
             self.study.tell(number, trial.val_loss)
 
-    def _importance(self, trials: list[Trial]) -> dict[str, float]:
+    def _importance(self, trials: list[Trial], before: Trials) -> dict[str, float]:
         """How much each setting explains; empty where that cannot be said."""
         import optuna
 
         done = [t for t in trials if t.finished and t.val_loss is not None]
-        before = self.sweep.results
         if len(done) < FEWEST_FOR_IMPORTANCE or len(self.config.space) < 2:
             return {}
         if len(done) == sum(t.finished for t in before.trials) and before.importance:
@@ -198,56 +207,6 @@ class Driver:
         except (ValueError, RuntimeError):  # all losses are the same
             return {}
         return {name: round(float(share), 4) for name, share in values.items()}
-
-
-def _study(sweep: Sweep, config: SweepConfig) -> optuna.Study:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        storage=f"sqlite:///{sweep.folder / 'trials.db'}",
-        study_name="sweep",
-        sampler=optuna.samplers.TPESampler(seed=config.base.seed),
-        pruner=optuna.pruners.MedianPruner(
-            n_startup_trials=FEWEST_TO_PRUNE, n_warmup_steps=1
-        ),
-        direction="minimize",
-        load_if_exists=True,
-    )
-    if config.grid_size is not None and config.grid_size <= config.trials:
-        for values in itertools.product(*(d.choices for d in config.space.values())):
-            named = dict(zip(config.space, values, strict=True))
-            study.enqueue_trial(named, skip_if_exists=True)
-    return study
-
-
-def _states() -> Any:
-    from optuna.trial import TrialState
-
-    return TrialState
-
-
-def _live(study: optuna.Study, frozen: optuna.trial.FrozenTrial) -> optuna.Trial:
-    """A trial of an earlier process or look, to be reported to."""
-    import optuna
-
-    return optuna.Trial(study, frozen._trial_id)
-
-
-def _values(proposed: optuna.Trial, config: SweepConfig) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, dimension in config.space.items():
-        if not dimension.is_range:
-            values[name] = proposed.suggest_categorical(name, list(dimension.choices))
-        elif NUMBERS[name] is float:
-            values[name] = proposed.suggest_float(
-                name, dimension.low, dimension.high, log=dimension.log
-            )
-        else:
-            values[name] = proposed.suggest_int(
-                name, int(dimension.low), int(dimension.high), log=dimension.log
-            )
-    return values
 
 
 def _history(run: Run) -> list[tuple[int, float, float | None]]:
@@ -292,7 +251,7 @@ def main() -> None:
 
     def work() -> None:
         task.write("running")
-        with speaking(SOURCE):
+        with speaking(SOURCE), studies.storage_errors():
             drive(sweep, RunStore())
         task.write("finished")
 

@@ -22,8 +22,32 @@ def best_trial(trials: Sequence[Trial]) -> Trial | None:
     better than it beyond chance. Of equal ones the earlier. None where no epoch has
     been finished.
     """
-    scored = [trial for trial in trials if _loss(trial) < math.inf]
+    scored = [trial for trial in comparable(trials) if _loss(trial) < math.inf]
     return min(filter(_beyond_chance, scored), key=_loss, default=None)
+
+
+def comparable(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials on the split that most of them had: losses on others say nothing.
+
+    There are several where the data set was changed meanwhile. Of equally many trials
+    the newer ones.
+    """
+    splits = [t.split for t in reversed(trials) if t.split and _loss(t) < math.inf]
+    usual = max(splits, key=splits.count, default="")
+    return [trial for trial in trials if trial.split in ("", usual) or not usual]
+
+
+def other_data(trials: Sequence[Trial]) -> str:
+    """Which trials are not compared, in a sentence; "" where all can be."""
+    kept = comparable(trials)
+    left_out = [t for t in trials if t not in kept and _loss(t) < math.inf]
+    if not left_out:
+        return ""
+    return _(
+        "The data set was changed during this sweep: these trials had other images and "
+        "are not compared: {numbers}.",
+        numbers=_(", ").join(str(trial.number + 1) for trial in left_out),
+    )
 
 
 def _beyond_chance(trial: Trial) -> bool:
@@ -55,7 +79,8 @@ def why_it_won(winner: Trial) -> str:
 def equally_good(trials: Sequence[Trial]) -> int:
     """How many trials have the lowest validation loss of all."""
     best = best_trial(trials)
-    return 0 if best is None else sum(_loss(t) == _loss(best) for t in trials)
+    alike = [t for t in comparable(trials) if best and _loss(t) == _loss(best)]
+    return len(alike)
 
 
 def pareto_front(trials: Sequence[Trial]) -> list[Trial]:
@@ -63,7 +88,7 @@ def pareto_front(trials: Sequence[Trial]) -> list[Trial]:
 
     Those still at work are left out: their time is not known.
     """
-    ended = [t for t in trials if t.finished and _loss(t) < math.inf]
+    ended = [t for t in comparable(trials) if t.finished and _loss(t) < math.inf]
     front: list[Trial] = []
     for trial in sorted(ended, key=lambda t: (t.seconds, _loss(t))):
         if not front or _loss(trial) < _loss(front[-1]):

@@ -7,10 +7,11 @@ somebody asked to end it.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ class Trial:
         gain_in_errors: Of a candidate of "Best in … minutes" by how many standard
             errors its validation loss is lower than the first one's; None where
             nothing was compared.
+        split: Begin of the checksum of its table of images; "" where that is not known.
     """
 
     number: int
@@ -55,6 +57,7 @@ class Trial:
     val_accuracy: float | None = None
     seconds: float = 0.0
     gain_in_errors: float | None = None
+    split: str = ""
 
     @property
     def finished(self) -> bool:
@@ -231,15 +234,19 @@ def keep_going() -> None:
 def end_sweep(sweep: Sweep) -> None:
     """Proposes nothing more, and stops the trials that wait or work."""
     (sweep.folder / "end").touch()
-    store = RunStore()
-    for trial in sweep.results.trials:
+    stop_trials(sweep.results.trials, RunStore())
+    audit.record("end_sweep", sweep=sweep.id)
+
+
+def stop_trials(trials: Iterable[Trial], store: RunStore) -> None:
+    """Asks every trial to stop that waits or works and was not asked yet."""
+    for trial in trials:
         if trial.finished:
             continue
-        try:
-            queue.stop(store.get(trial.run))
-        except RunError:  # it has just ended
-            continue
-    audit.record("end_sweep", sweep=sweep.id)
+        with contextlib.suppress(RunError, FileError):  # it has just ended
+            run = store.get(trial.run)
+            if not run.stop_requested or queue.stop_overdue(run):
+                queue.stop(run)
 
 
 def _home() -> Path:

@@ -67,16 +67,21 @@ def test_a_worker_that_was_killed_on_a_node_that_lives(
     assert job_of(run) == f"medmodel-{run.id}-2"
 
 
+@pytest.mark.parametrize("lost", [0, 1])
 def test_resumed_before_anybody_looked_at_its_job(
-    dispatcher: Dispatcher, stub: StubHead
+    dispatcher: Dispatcher, stub: StubHead, lost: int
 ) -> None:
     run = sent(dispatcher)
+    for _time in range(lost):
+        stub.jobs.clear()
+        dispatcher.look()
     end(taken(run), RunStatus.STOPPED, 1e9)
     stub.jobs[job_of(run)] = "SUCCEEDED"
     queue.resume(run, RunStore())
     dispatcher.look()
     dispatcher.look()
-    assert len(stub.submitted) == 2 and run.status.state is RunStatus.QUEUED
+    assert len(stub.submitted) == 2 + lost
+    assert run.status.state is RunStatus.QUEUED
 
 
 def test_a_head_that_has_forgotten_all_jobs_gets_them_again(
@@ -142,7 +147,7 @@ def test_a_head_that_answers_again_is_no_problem_of_what_waits_behind(
 
 
 def test_a_head_that_takes_no_job_at_the_moment(
-    dispatcher: Dispatcher, stub: StubHead
+    dispatcher: Dispatcher, stub: StubHead, clock: Clock
 ) -> None:
     (run,) = submitted()
     stub.failing["/api/jobs/"] = (500, "No available agent")
@@ -152,6 +157,7 @@ def test_a_head_that_takes_no_job_at_the_moment(
     known = cluster_state(RunStore())
     assert known and "HTTP status 500" in known.problem
     stub.failing.clear()
+    clock.now += dispatch.LATER_SECONDS
     dispatcher.look()
     assert job_of(run) == f"medmodel-{run.id}-1" and job_of(run) in stub.jobs
 
@@ -195,3 +201,85 @@ def test_a_head_that_stays_away_is_asked_anew_by_who_is_there(
     assert queue.shell_present(RunStore())
     assert process.main([str(RunStore().root)]) == 0
     assert run.status.state is RunStatus.QUEUED and not queue.dispatched(RunStore())
+
+
+@pytest.mark.parametrize("answer", [(500, "Traceback"), (400, ""), (200, "[1]")])
+def test_a_run_that_the_head_does_not_take_holds_up_no_other(
+    dispatcher: Dispatcher, stub: StubHead, clock: Clock, answer: tuple[int, str]
+) -> None:
+    refused, *others = submitted(5)
+    stub.refused[f"medmodel-{refused.id}-1"] = answer
+    dispatcher.look()
+    assert all(job_of(run) in stub.jobs for run in others)
+    assert answer[0] == 200 or f"HTTP status {answer[0]}" in refused.status.message
+    assert refused.status.message != others[0].status.message
+    known = cluster_state(RunStore())
+    assert known and not known.problem  # of the cluster
+    stub.refused.clear()
+    stub.jobs = dict.fromkeys(stub.jobs, "STOPPED")
+    clock.now += dispatch.LATER_SECONDS
+    for _look in range(2):
+        dispatcher.look()
+    assert stub.jobs[job_of(refused)] == "PENDING"
+
+
+def test_a_job_that_cannot_be_looked_at_holds_up_no_other(
+    dispatcher: Dispatcher, stub: StubHead, clock: Clock
+) -> None:
+    first, second = submitted(2)
+    dispatcher.look()
+    stub.failing[f"/api/jobs/{job_of(first)}"] = (500, "Traceback")
+    stub.jobs[job_of(second)] = "STOPPED"
+    assert dispatcher.look()
+    assert second.status.state is RunStatus.STOPPED
+    assert "HTTP status 500" in first.status.message
+    stub.failing.clear()
+    dispatcher.look()
+    assert first.status.message == "Sent to the cluster: waits for a free node."
+
+
+def test_a_head_that_takes_nothing_is_not_asked_for_every_run(
+    dispatcher: Dispatcher, stub: StubHead, clock: Clock
+) -> None:
+    submitted(9)
+    stub.nodes = [(1, 0)] * 20
+    stub.failing["/api/jobs/"] = (500, "No available agent")
+    for _look in range(2):
+        before = stub.asked
+        assert not dispatcher.look()
+        # Whether it has the job is asked, too; and the nodes.
+        assert stub.asked - before <= 1 + 2 * dispatch.MOST_REFUSED
+    stub.failing.clear()
+    clock.now += dispatch.LATER_SECONDS
+    dispatcher.look()
+    assert len(stub.jobs) == 9
+
+
+def test_it_is_counted_how_often_a_run_was_lost_though_the_head_was_away(
+    dispatcher: Dispatcher, stub: StubHead, clock: Clock
+) -> None:
+    run = sent(dispatcher)
+    for _time in range(dispatch.MOST_LOST + 1):
+        stub.jobs.clear()
+        stub.failing["/api/jobs/"] = (500, "starting")
+        dispatcher.look()
+        stub.failing["/api/v0"] = (503, "")
+        dispatcher.look()
+        stub.failing.clear()
+        clock.now += dispatch.LATER_SECONDS
+        dispatcher.look()
+    assert run.status.message == "The cluster lost it several times."
+
+
+@pytest.mark.parametrize("skew", [-3600.0, 3600.0])
+def test_a_worker_has_time_to_end_whatever_the_clock_of_its_node_says(
+    dispatcher: Dispatcher, stub: StubHead, clock: Clock, skew: float
+) -> None:
+    run = sent(dispatcher)
+    stub.jobs[job_of(run)] = "RUNNING"
+    end(taken(run), RunStatus.DONE, clock.now + skew)
+    dispatcher.look()
+    assert stub.jobs[job_of(run)] == "RUNNING"
+    clock.now += 2 * dispatch.ENDING_SECONDS
+    dispatcher.look()
+    assert stub.jobs[job_of(run)] == "STOPPED" and dispatcher.idle

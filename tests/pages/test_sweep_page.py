@@ -90,6 +90,30 @@ def test_the_winner_is_said_to_be_optimistic(class_folders: Path) -> None:
     assert list(table["Augmentation"]) == ["None", "None", "Small changes"]
 
 
+def test_a_winner_that_was_deleted_and_a_data_set_that_was_changed(
+    class_folders: Path,
+) -> None:
+    run = write_finished_run(class_folders, "trial")
+    sweep = write_sweep(class_folders, run.id)
+    first, second, third = sweep.results.trials
+    trials = [
+        replace(first, split="b"),
+        replace(second, split="a"),
+        replace(third, split="b"),
+    ]
+    write_json(sweep.folder / "trials.json", Trials(trials))
+    page = open_page(PAGE, sweep=sweep.id)
+    said = texts(page)
+    assert "0\\.500, trial 1" in said and "best of 2 trials" in said
+    assert "had other images and are not compared\\: 2\\." in said
+    assert "was deleted" not in said
+    RunStore().delete(run)
+    page = open_page(PAGE, sweep=sweep.id)
+    assert "The run of this trial was deleted" in texts(page)
+    labels = [button.label for button in page.button]
+    assert not {"Open the winner", "Compare on test images"} & set(labels)
+
+
 def test_a_trial_at_work_says_what_it_does(class_folders: Path) -> None:
     run = write_finished_run(class_folders, "trial")
     sweep = write_sweep(class_folders, run.id)

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from medmodel.cluster.head import Node
 from medmodel.cluster.records import ClusterState, write_cluster_state
 from medmodel.core import devices
-from medmodel.core.config import config_for
+from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.devices import Device
 from medmodel.core.errors import RunError
 from medmodel.core.processes import background
@@ -21,9 +22,16 @@ from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
 from medmodel.runs.tables.curves import append_epoch
+from medmodel.runs.tables.split import SPLIT_COLUMNS, write_split
+from medmodel.sweeps import study as studies
 from medmodel.sweeps import sweep as sweeps
 from medmodel.sweeps.driver import Driver, drive
-from medmodel.sweeps.results import best_trial, equally_good, pareto_front
+from medmodel.sweeps.results import (
+    best_trial,
+    equally_good,
+    other_data,
+    pareto_front,
+)
 from medmodel.sweeps.search_space import Dimension, SweepConfig
 from medmodel.sweeps.sweep import Sweep, Trial, start_sweep
 
@@ -278,3 +286,100 @@ def test_a_trial_for_every_place_of_a_cluster_and_one_ahead_of_each(
     driver.step()
     # Two that have room, and one ahead for each of them.
     assert len(waiting()) == 4
+
+
+def test_trials_have_numbers_without_gaps() -> None:
+    rates = Dimension(tuple(number / 1000 for number in range(1, 8)))
+    sweep = begun(trials=6, learning_rate=rates)
+    driver = Driver(sweep, RunStore())
+    titles = []
+    while driver.step():
+        for run in waiting():
+            titles.append(run.title)
+            finish(run, run.config.learning_rate)
+    assert [t.number for t in sweep.results.trials] == list(range(6))
+    assert [title.split()[-1] for title in titles] == list("123456")
+    # As many proposals of what was tried already were passed over.
+    assert len(driver.study.get_trials()) > 6
+    assert len({t.values["learning_rate"] for t in sweep.results.trials}) == 6
+
+
+def test_a_damaged_list_of_trials_is_written_anew() -> None:
+    sweep = begun(trials=2)
+    Driver(sweep, RunStore()).step()
+    before = sweep.results
+    (sweep.folder / "trials.json").write_text("{")
+    driver = Driver(sweep, RunStore())
+    driver.step()
+    assert sweep.results.trials[0].run == before.trials[0].run
+    assert len(sweep.results.trials) == 1
+
+
+def test_ended_while_a_trial_is_put_into_the_queue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sweep = begun(trials=5)
+    driver = Driver(sweep, RunStore())
+    submit = queue.submit
+
+    def ended_meanwhile(config: TrainConfig, store: RunStore) -> Run:
+        run = submit(config, store)
+        sweeps.end_sweep(sweep)
+        return run
+
+    monkeypatch.setattr(queue, "submit", ended_meanwhile)
+    assert driver.step() and waiting()
+    while driver.step():
+        pass
+    assert not waiting()
+    assert [t.state for t in sweep.results.trials] == ["stopped"]
+
+
+def test_a_trial_that_was_ended_early_stays_so_after_a_restart() -> None:
+    sweep = begun(trials=1)
+    driver = Driver(sweep, RunStore())
+    driver.step()
+    (run,) = waiting()
+    (frozen,) = driver.study.get_trials()
+    studies.live(driver.study, frozen).set_user_attr(studies.HOPELESS, True)
+    epoch(run, 1, 3.0)
+    run.write_status(replace(run.status, state=RunStatus.STOPPED))
+    Driver(sweep, RunStore()).step()
+    assert [t.state for t in sweep.results.trials] == ["pruned"]
+
+
+def test_a_clock_that_was_put_back_gives_no_negative_time() -> None:
+    sweep = begun(trials=1)
+    driver = Driver(sweep, RunStore())
+    driver.step()
+    (run,) = waiting()
+    finish(run, 0.3, seconds=-3600)
+    driver.step()
+    assert sweep.results.trials[0].seconds == 0
+
+
+def test_losses_on_other_images_are_not_compared() -> None:
+    first, second, third = (trial(number, 10, 0.5 - number / 10) for number in range(3))
+    before = replace(third, split="old")
+    now = [replace(first, split="new"), replace(second, split="new"), before]
+    assert best_trial(now) == now[1] and pareto_front(now) == [now[1]]
+    assert other_data(now).endswith("are not compared: 3.")
+    # Of earlier versions, and not scored, they say nothing of the data.
+    assert best_trial([first, second, before]) == before
+    assert other_data([first, second, before]) == ""
+    unscored = replace(before, val_loss=None)
+    assert other_data([*now[:2], unscored]) == ""
+    # Equally many: what is true of the data now.
+    assert best_trial([before, now[0]]) == now[0]
+
+
+def test_a_trial_says_on_which_split_it_was_trained() -> None:
+    sweep = begun(trials=1)
+    driver = Driver(sweep, RunStore())
+    driver.step()
+    (run,) = waiting()
+    row = ["a.png", "normal", "", "val", "0"]
+    write_split(run, pd.DataFrame([row], columns=SPLIT_COLUMNS))
+    finish(run, 0.3)
+    driver.step()
+    assert len(sweep.results.trials[0].split) == 16

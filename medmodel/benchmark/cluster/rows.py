@@ -27,8 +27,8 @@ from medmodel.sweeps.search_space import Dimension, SweepConfig
 from medmodel.sweeps.sweep import make_sweep
 
 TRIALS = 8
-TRIAL_SECONDS = 40
-PAIRS = 2
+TRIAL_SECONDS = 15
+PAIRS = 3
 LOOK_SECONDS = 0.5
 LONGEST_SECONDS = 3600.0
 KILLED_AFTER = 3

@@ -16,8 +16,10 @@ from medmodel.sweeps import figures
 from medmodel.sweeps.candidates import ENSEMBLE_OF_BEST, TITLES
 from medmodel.sweeps.results import (
     best_trial,
+    comparable,
     compared,
     equally_good,
+    other_data,
     pareto_front,
     why_it_won,
 )
@@ -125,7 +127,8 @@ def _why_none(last: Trial) -> str:
 
 
 def _show_winner(sweep: Sweep, running: bool) -> None:
-    trials = sweep.results.trials
+    every = sweep.results.trials
+    trials = comparable(every)
     best = best_trial(trials)
     if best is None:
         sentence = _("No trial has finished an epoch yet.")
@@ -150,16 +153,33 @@ def _show_winner(sweep: Sweep, running: bool) -> None:
             scored,
         )
     )
-    params = {"run": best.run}
+    if others := other_data(every):
+        st.warning(plain(others), icon=":material/difference:")
+    _offer_winner(best, trials)
+
+
+def _offer_winner(best: Trial, trials: list[Trial]) -> None:
+    """Leads to the winner's run and to a comparison, as far as their runs are there."""
+    ranked = sorted(trials, key=lambda t: (t != best, _rank(t)))
+    there = [t.run for t in ranked if t.val_loss is not None and _is_there(t)][:4]
+    if best.run not in there:
+        st.caption(_("The run of this trial was deleted."))
     with st.container(horizontal=True):
-        if st.button(_("Open the winner"), icon=":material/trophy:"):
-            st.switch_page(widgets.RUNS, query_params=params)
-        if len(trials) > 1 and st.button(
+        if best.run in there and st.button(
+            _("Open the winner"), icon=":material/trophy:"
+        ):
+            st.switch_page(widgets.RUNS, query_params={"run": best.run})
+        if len(there) > 1 and st.button(
             _("Compare on test images"), icon=":material/compare_arrows:"
         ):
-            ranked = sorted(trials, key=lambda t: (t != best, _rank(t)))[:4]
-            runs = ",".join(trial.run for trial in ranked)
-            st.switch_page(widgets.COMPARE, query_params={"runs": runs})
+            st.switch_page(widgets.COMPARE, query_params={"runs": ",".join(there)})
+
+
+def _is_there(trial: Trial) -> bool:
+    try:
+        return bool(widgets.store().get(trial.run))
+    except RunError:
+        return False
 
 
 def _winner(best: Trial, trials: list[Trial]) -> str:
@@ -244,7 +264,8 @@ def _values(trial: Trial) -> str:
 
 
 def _show_figures(sweep: Sweep) -> None:
-    scored = [t for t in sweep.results.trials if t.val_loss is not None]
+    trials = comparable(sweep.results.trials)
+    scored = [t for t in trials if t.val_loss is not None]
     if len(scored) < 2:
         return
     if sweep.config.minutes:
