@@ -222,7 +222,7 @@ def test_works_below_any_main_module(tmp_path: Path) -> None:
     script = tmp_path / "main.py"
     script.write_text(
         "from medmodel.core.processes import pool\n"
-        "from tests.core.test_pool import double\n"
+        "from tests.core.processes.test_pool import double\n"
         "print(sum(sum(a) for _, a in pool.map_chunks(double, [1, 2], 2, few=0)))\n"
     )
     root = str(Path(__file__).resolve().parents[3])
