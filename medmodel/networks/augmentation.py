@@ -20,11 +20,13 @@ class RandomChange(keras.layers.Layer):
 
     Args:
         augmentation: How large the changes may be.
+        kept_sharp: Share of the images that are neither shifted nor rotated nor zoomed,
+            0 to 1: those pass through no interpolation.
     """
 
-    def __init__(self, augmentation: Augmentation) -> None:
+    def __init__(self, augmentation: Augmentation, kept_sharp: float = 0.0) -> None:
         super().__init__(trainable=False, dtype="float32", name="augmentation")
-        self.augmentation = augmentation
+        self.augmentation, self.kept_sharp = augmentation, kept_sharp
 
     def call(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Changed copies.
@@ -39,7 +41,7 @@ class RandomChange(keras.layers.Layer):
         change = self.augmentation
         x = tf.cast(images, tf.float32)
         count = tf.shape(images)[0]
-        draws = _draws(count, seed)
+        draws = _draws(count, seed, self.kept_sharp)
         if _moves(change):
             x = _moved(x, _transforms(images, draws, change), "BILINEAR")
         # Contrast about the mean, then brightness, as one factor and one summand; the
@@ -64,15 +66,24 @@ class RandomChange(keras.layers.Layer):
         change = self.augmentation
         if not _moves(change):
             return masks
-        draws = _draws(tf.shape(masks)[0], seed)
+        draws = _draws(tf.shape(masks)[0], seed, self.kept_sharp)
         values = tf.cast(masks[..., None], tf.float32)
         moved = _moved(values, _transforms(values, draws, change), "NEAREST")
         return tf.cast(moved[..., 0], tf.uint8)
 
 
-def _draws(count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """(8, count) from -1 to 1: an independent stream for each kind of change."""
-    return tf.random.stateless_uniform((8, count), seed, -1.0, 1.0)
+def _draws(count: tf.Tensor, seed: tf.Tensor, kept_sharp: float) -> tf.Tensor:
+    """(8, count) from -1 to 1: an independent stream for each kind of change.
+
+    The first four move by what is between pixels: rotation, zoom and both shifts.
+    """
+    draws = tf.random.stateless_uniform((8, count), seed, -1.0, 1.0)
+    if not kept_sharp:
+        return draws
+    choice = tf.random.experimental.stateless_fold_in(seed, 1)
+    interpolated = tf.random.stateless_uniform((count,), choice) >= kept_sharp
+    moved = tf.where(interpolated, draws[:4], 0.0)
+    return tf.concat([moved, draws[4:]], axis=0)
 
 
 def _moves(change: Augmentation) -> bool:

@@ -13,6 +13,12 @@ from medmodel.core.settings.augmentation import Augmentation
 from medmodel.imaging.corruptions import corrupt_some
 from medmodel.networks.augmentation import RandomChange
 
+KEPT_SHARP = 0.25
+"""Share of the training images that augmentation does not interpolate.
+
+Images to be judged come sharp. A network that has met only interpolated ones, which are
+slightly blurred, takes sharp ones for something else: see docs/quality.md."""
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -287,7 +293,7 @@ def _augmented(
     augmentation: Augmentation,
     seed: int,
 ) -> tf.data.Dataset:
-    change = RandomChange(augmentation)
+    change = RandomChange(augmentation, KEPT_SHARP)
 
     def changed(number: tf.Tensor, batch: tuple[tf.Tensor, ...]) -> tuple:
         images, targets, weights = batch

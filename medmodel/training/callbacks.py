@@ -176,21 +176,6 @@ class BestCheckpoint(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-class AveragedWeights(keras.callbacks.SwapEMAWeights):
-    """Puts the moving averages of the weights in their place, to validate and save.
-
-    From the beginning of validation until this callback's turn at the end of the epoch:
-    to be called after those that look at the model, before the backup.
-    """
-
-    def on_test_end(self, logs: Any = None) -> None:
-        """Leaves the averages where they are: the model may be saved now."""
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Puts the weights that are trained back."""
-        super().on_test_end(logs)
-
-
 def read_best(run: Run) -> Best | None:
     """What is known of best.keras; None if nothing is, or the file is damaged."""
     return read_if_whole(run.folder / BEST, Best)

@@ -24,9 +24,9 @@ from medmodel.networks.pipeline import (
     training_batches,
 )
 from medmodel.networks.unet import build_unet
+from medmodel.training.averaged_weights import AveragedWeights
 from medmodel.training.backup import Backup, remove_backup, restore
 from medmodel.training.callbacks import (
-    AveragedWeights,
     Best,
     BestCheckpoint,
     StatusCallback,
@@ -130,7 +130,7 @@ def _descend(
     status = StatusCallback(reporter, before, planned, config.metric)
     reporter.progress("training", 0, 0)
     reporter.update(steps=planned)
-    averages = [AveragedWeights()] if config.ema else []
+    averages = [AveragedWeights(lambda: _sharp_batches(context))] if config.ema else []
     try:
         model.fit(
             _batches(context, finished),
@@ -159,6 +159,14 @@ def _descend(
                 average.on_test_begin()
             best.keep_unvalidated(model)
         raise
+
+
+def _sharp_batches(context: TrainingContext) -> tf.data.Dataset:
+    """Training images in an order of chance, unchanged: as what will be judged."""
+    config = context.config
+    return training_batches(
+        context.samples("train"), config.batch_size, config.training_seed
+    )
 
 
 def _batches(context: TrainingContext, finished: int) -> tf.data.Dataset:

@@ -86,6 +86,32 @@ def test_the_same_seed_gives_the_same_pictures(
     np.testing.assert_array_equal(augment(pixels, change, seed), first)
 
 
+def test_a_share_of_the_images_is_not_interpolated() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (400, 9, 9, 1), dtype=np.uint8)
+    moving = Augmentation(shift=0.3, rotation=30, zoom=0.3)
+    seed = tf.constant([3, 5], tf.int64)
+    sharp = (RandomChange(moving, 0.5)(pixels, seed).numpy() == pixels).all((1, 2, 3))
+    assert 160 < sharp.sum() < 240
+    all_moved = RandomChange(moving)(pixels, seed).numpy()
+    assert not (all_moved == pixels).all((1, 2, 3)).any()
+    # What keeps every value is done to all: each is as it was, or mirrored.
+    flipping = Augmentation(shift=0.3, flip_horizontal=True)
+    flipped = RandomChange(flipping, 1.0)(pixels, seed).numpy()
+    mirrored = (flipped == pixels[:, :, ::-1]).all((1, 2, 3))
+    assert (mirrored | (flipped == pixels).all((1, 2, 3))).all()
+    assert 160 < mirrored.sum() < 240
+
+
+def test_masks_of_sharp_images_stay_with_them() -> None:
+    change = RandomChange(Augmentation(shift=0.3, flip_vertical=True), 0.5)
+    mask = np.zeros((40, 20, 20), np.uint8)
+    mask[:, 2:9, 3:17] = 1
+    seed = tf.constant([1, 2], tf.int64)
+    image = change(mask[..., None] * 200, seed).numpy()[..., 0]
+    assert ((image > 100) == (change.move_masks(mask, seed).numpy() == 1)).mean() > 0.99
+
+
 def test_masks_move_along_with_their_images() -> None:
     change = RandomChange(Augmentation(shift=0.1, rotation=30, zoom=0.2))
     mask = np.zeros((4, 40, 40), np.uint8)

@@ -12,6 +12,7 @@ from medmodel.core.settings.augmentation import Augmentation
 from medmodel.imaging import corruptions
 from medmodel.networks import models
 from medmodel.networks.pipeline import (
+    KEPT_SHARP,
     MaskedSamples,
     Samples,
     balanced_order,
@@ -140,6 +141,17 @@ def test_augmentation_is_repeatable_and_differs_by_step(samples: Samples) -> Non
 
     assert levels() == levels()
     assert levels() != sum(epochs(samples, 2, seed=1), [])
+
+
+def test_a_share_of_an_epoch_is_seen_without_interpolation() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (200, 8, 8, 1), dtype=np.uint8)
+    same = Samples(pixels, np.arange(200), np.zeros(200, int), 2)
+    change = Augmentation(shift=0.3, rotation=20, zoom=0.3)
+    images = next(iter(training_batches(same, 200, augmentation=change)))[0].numpy()
+    known = {image.tobytes() for image in pixels}
+    sharp = sum(image.tobytes() in known for image in images)
+    assert abs(sharp - 200 * KEPT_SHARP) < 25
 
 
 def test_the_same_image_is_changed_anew_in_every_batch() -> None:
