@@ -94,6 +94,16 @@ def test_members_on_corrupted_images_are_counted(pair: list[Run]) -> None:
     assert corrupted_members(run) == sentence
 
 
+def test_what_a_damaged_model_was_trained_on_is_told_from_its_settings(
+    pair: list[Run],
+) -> None:
+    trained_on_corrupted_images(pair[0])
+    for run in pair:
+        (run.folder / "model.json").write_text("{")
+    assert "corruptions of these kinds" in known_from_training(pair[0])
+    assert known_from_training(pair[1]) == ""
+
+
 def test_its_page_names_the_members(pair: list[Run]) -> None:
     run = submit(pair, RunStore(), "both")
     facts = pair[0].model_facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,11 +32,16 @@ PAGE = "results/review.py"
 def run(class_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name in ("notify_queue", "ensure_worker"):
         monkeypatch.setattr(queue, name, lambda store: None)
-    run = write_finished_run(class_folders, "A run")
+    return reviewable(class_folders)
+
+
+def reviewable(folder: Path) -> Run:
+    """A run of the recipe Instant on class folders; five images can be reviewed."""
+    run = write_finished_run(folder, "A run")
     facts = ModelFacts(["dark", "light"], Preprocessing(32, colour="grey"), [], 7)
     run.write_model_facts(facts)
     (run.folder / "environment.json").write_text("{}")
-    names = sorted(str(f.relative_to(class_folders)) for f in class_folders.glob("*/*"))
+    names = sorted(str(f.relative_to(folder)) for f in folder.glob("*/*"))
     splits = ["train"] * 4 + ["test"]
     lines = [
         f"{name},{name.split('/')[0]},{split},1,0.5,0.5"
@@ -110,6 +116,19 @@ def test_an_image_that_is_gone_is_skipped_and_not_answered(run: Run) -> None:
     assert first.path not in {answer.path for answer in corrections(place)}
     press(app, "Show skipped images again (1)")
     assert app.error
+
+
+def test_images_of_the_same_name_in_another_data_set_are_not_skipped(run: Run) -> None:
+    folder = Path(run.config.dataset)
+    elsewhere = reviewable(Path(shutil.copytree(folder, folder.parent / "other")))
+    app = opened(run)
+    for _number in range(4):
+        press(app, "s · Skip")
+    assert app.info[0].value == "Every other image of this split was reviewed."
+    app.query_params["run"] = elsewhere.id
+    assert not app.run().info
+    press(app, "1 · dark")
+    assert len(corrections(index_folder(folder.parent / "other"))) == 1
 
 
 def test_corrections_of_other_labels_or_classes_are_not_counted(run: Run) -> None:

@@ -46,6 +46,8 @@ _SEXES = tuple(
     )
 )
 """Spellings of one word: M in the header of one scanner is male in another's table."""
+_BESIDE_OTHER_M = {"h", "mujer"}
+"""Words beside which M may be mujer, a woman, in Spanish: there nothing is joined."""
 _AGE = re.compile(
     r"(\d+(?:[.,]\d+)?)\s*([ymwd]?)(?:ears?|onths?|eeks?|ays?|rs?)?", re.I
 )
@@ -131,7 +133,8 @@ def to_groups(
         texts = ["" if n is None else f"{n:.15g}" for n in numbers]
     if rare:
         raise NoGroups(_(IDENTIFIERS))
-    return _words(texts, _sex if is_sex(name) else str.casefold)
+    joined = is_sex(name) and _BESIDE_OTHER_M.isdisjoint(map(str.casefold, texts))
+    return _words(texts, _sex if joined else str.casefold)
 
 
 def _are_dates(texts: Sequence[str]) -> bool:

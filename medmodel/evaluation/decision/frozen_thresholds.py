@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from medmodel.core.errors import MALFORMED, DataError
 from medmodel.core.storage import damaged, newer, read_json, write_json
@@ -15,9 +15,6 @@ from medmodel.evaluation.thresholds import Outcome, Rule, Rules, outcome
 from medmodel.language import _
 from medmodel.runs.run import Run
 from medmodel.runs.status import LATEST_TIME
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -231,10 +231,13 @@ def known_from_training(run: Run) -> str:
 
 def corrupted_members(run: Run) -> str:
     """How many members of an ensemble were trained on corrupted images, else ""."""
+    ensemble = run.ensemble
+    if ensemble is None:
+        return ""
     if run.has_model:
         shares = {m.run: m.corruption for m in run.model_facts.members}
     else:
-        shares = dict.fromkeys(run.ensemble.members if run.ensemble else (), 0.0)
+        shares = dict.fromkeys(ensemble.members, 0.0)
     store = RunStore(run.folder.parent.parent)
     corrupted = sum(
         bool(share or _corrupted_share(store, member))

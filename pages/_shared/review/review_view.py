@@ -37,7 +37,8 @@ _ANSWERS = "review-answers"
 _PRESSED = "review-pressed"
 """Where it keeps what was pressed: an answer, or that the last one is taken back."""
 _SKIPPED = "review-skipped"
-"""Where it keeps the images that were put off: nobody must answer by guessing."""
+"""Where it keeps the images of each data set that were put off: nobody must answer by
+guessing."""
 
 
 def show_review(run: Run) -> None:
@@ -45,7 +46,7 @@ def show_review(run: Run) -> None:
     _keep_what_was_pressed(run)
     reviewed = corrections_of(run)
     split, order = _pick_images()
-    skipped = st.session_state.setdefault(_SKIPPED, set())
+    skipped = _skipped(_place(run))
     remaining = images_to_review(run, split, order, {c.path for c in reviewed})
     rows = remaining[~remaining["path"].isin(list(skipped))]
     if rows.empty:
@@ -160,6 +161,12 @@ def _undo_button(run: Run, reviewed: list[Correction]) -> None:
     icon = ":material/undo:"
     press = partial(_press, _place(run), last)
     key_button(title, "u", press, of=last, icon=icon, disabled=not reviewed)
+
+
+def _skipped(place: Path) -> set[str]:
+    """Images of one data set: another one may have files of the same names."""
+    of_all: dict[Path, set[str]] = st.session_state.setdefault(_SKIPPED, {})
+    return of_all.setdefault(place, set())
 
 
 def _press(place: Path, pressed: Correction | str) -> None:

@@ -58,6 +58,13 @@ def test_spellings_of_a_sex_are_one(name: str) -> None:
     assert to_groups("view", other) == ["M", "male", "man", "M"]
 
 
+def test_a_mujer_is_no_man() -> None:
+    """In Spanish H and M are hombre and mujer."""
+    for values in (["H", "M", "hombre", "Mujer"], ["Hombre", "M", "Mujer", "mujer"]):
+        of_m = to_groups("sexo", values)[values.index("M")]
+        assert to_groups("sexo", values).count(of_m) == 1
+
+
 @pytest.mark.parametrize("count", [MOST_GROUPS, MOST_GROUPS + 1])
 def test_hardly_any_of_many_words_has_enough_images(count: int) -> None:
     values = [f"site {chr(65 + n)}" for n in range(count)]
