@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -54,7 +56,7 @@ def test_the_variance_of_a_single_pixel_is_zero() -> None:
     np.testing.assert_allclose(model.layers[0].moving_variance, 0.99)
 
 
-def test_answers_and_the_saved_model_are_those_of_keras(tmp_path) -> None:
+def test_answers_and_the_saved_model_are_those_of_keras(tmp_path: Path) -> None:
     plain, fused = _both()
     images = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
     np.testing.assert_array_equal(fused(images), plain(images))
@@ -78,7 +80,9 @@ def test_frozen_layers_and_what_the_operation_does_not_know_stay() -> None:
         assert "call" not in vars(model.layers[1])
 
 
-def test_nothing_is_replaced_where_there_is_a_gpu(monkeypatch) -> None:
+def test_nothing_is_replaced_where_there_is_a_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [kind])
     model = _network()
     fuse_normalisation(model)
