@@ -23,7 +23,7 @@ from medmodel.data.layouts.split_names import Role
 from medmodel.data.tables.encodings import ENCODINGS
 from medmodel.data.tables.finding_columns import SIGNS, findings_in, suggested_sign
 from medmodel.data.tables.table_preview import TablePreview
-from medmodel.language import N_, SOURCE, _, speaking
+from medmodel.language import N_, SOURCE, _, ngettext, speaking
 from medmodel.language.right_to_left import isolated
 from pages._shared.common.tables import show_table
 from pages._shared.common.words import plain
@@ -35,7 +35,9 @@ _WORDS = 5
 
 def _row_titles(counts: Mapping[str, int]) -> dict[str, str]:
     return {
-        name: _("{name} ({rows:,} rows)", name=name, rows=count)
+        name: ngettext(
+            "{name} ({count:,} row)", "{name} ({count:,} rows)", count, name=name
+        )
         for name, count in counts.items()
     }
 

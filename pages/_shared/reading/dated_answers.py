@@ -53,6 +53,12 @@ class DatedImage:
 
 
 def show_dated_answers(run: Run, images: Sequence[DatedImage]) -> None:
+    """Probability of a class and size over time, as sentences, figures and a table.
+
+    Args:
+        run: The model's run.
+        images: One or more, in the order of their dates.
+    """
     classes = images[0].answer.classes
     last = images[-1].answer.first_choice
     with st.container(horizontal=True, vertical_alignment="bottom"):
