@@ -18,12 +18,14 @@ et al. 1984, Classification and Regression Trees, 3.4.3; Hastie, Tibshirani and 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:
     """The trial with the lowest validation loss; test images decide nothing.
 
-    Of candidates that were compared with the first one only those count that are
-    better than it beyond chance. Of equal ones the earlier. None where no epoch has
-    been finished.
+    Where candidates were compared with the first one only those count that are better
+    than it beyond chance. Of equal ones the earlier. None where no epoch has been
+    finished.
     """
     scored = [trial for trial in comparable(trials) if _loss(trial) < math.inf]
-    return min(filter(_beyond_chance, scored), key=_loss, default=None)
+    if compared(trials):
+        scored = [trial for trial in scored if _beyond_chance(trial)]
+    return min(scored, key=_loss, default=None)
 
 
 def comparable(trials: Sequence[Trial]) -> list[Trial]:
@@ -56,8 +58,13 @@ def _beyond_chance(trial: Trial) -> bool:
 
 
 def compared(trials: Sequence[Trial]) -> bool:
-    """Whether candidates were compared with the first one, image by image."""
-    return any(trial.gain_in_errors is not None for trial in trials)
+    """Whether all candidates were compared with the first one, image by image.
+
+    Not where it was deleted meanwhile, or an earlier version had begun the sweep.
+    """
+    scored = [trial for trial in comparable(trials) if _loss(trial) < math.inf]
+    gains = [trial.gain_in_errors for trial in scored if trial.number > 0]
+    return bool(gains) and None not in gains
 
 
 def why_it_won(winner: Trial) -> str:
@@ -69,9 +76,9 @@ def why_it_won(winner: Trial) -> str:
             "simplest model wins."
         )
     return _(
-        "Its validation loss is lower than that of Instant by {errors:.1f} standard "
-        "errors of the difference on the same images; with one or less Instant would "
-        "have won.",
+        "Its validation loss is lower than that of Instant by {errors:.2f} standard "
+        "errors of the difference on the same images; one or less may be chance, and "
+        "does not win.",
         errors=winner.gain_in_errors,
     )
 

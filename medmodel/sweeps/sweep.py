@@ -239,13 +239,15 @@ def end_sweep(sweep: Sweep) -> None:
 
 
 def stop_trials(trials: Iterable[Trial], store: RunStore) -> None:
-    """Asks every trial to stop that waits or works and was not asked yet."""
+    """Stops every trial that waits, and asks those at work that were not asked yet."""
     for trial in trials:
         if trial.finished:
             continue
         with contextlib.suppress(RunError, FileError):  # it has just ended
             run = store.get(trial.run)
-            if not run.stop_requested or queue.stop_overdue(run):
+            # One that a cluster lost waits again, however long ago it was asked.
+            waits = run.status.state is RunStatus.QUEUED
+            if waits or not run.stop_requested or queue.stop_overdue(run):
                 queue.stop(run)
 
 

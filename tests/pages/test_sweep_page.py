@@ -166,7 +166,7 @@ def test_the_best_in_a_time_says_what_was_tried(class_folders: Path) -> None:
     assert page.title[0].value == "Best in 10 minutes on easy"
     said = texts(page)
     assert "Winner\\: trial 3 \\(Candidate Ensemble\\)" in said
-    assert "lower than that of Instant by 2\\.5 standard errors" in said
+    assert "lower than that of Instant by 2\\.50 standard errors" in said
     assert "best of 3 trials" in said and "optimistic" in said
     table = page.dataframe[0].value
     assert list(table["Candidate"]) == ["Instant", "Compact CNN", "Ensemble"]

@@ -35,9 +35,9 @@ from medmodel.sweeps.best import (
     validation_scores,
 )
 from medmodel.sweeps.candidates import CANDIDATES, ENSEMBLE_OF_BEST, candidate_config
-from medmodel.sweeps.results import best_trial
+from medmodel.sweeps.results import best_trial, compared, why_it_won
 from medmodel.sweeps.search_space import best_sweep
-from medmodel.sweeps.sweep import Sweep, Trial, Trials, start_sweep
+from medmodel.sweeps.sweep import Sweep, Trial, Trials, start_sweep, stop_trials
 from tests.conftest import draw_class_folders
 from tests.findings_folder import draw_findings_folder
 from tests.finished_run import write_finished_run
@@ -147,6 +147,9 @@ def test_what_replaces_the_baseline_is_better_than_it_by_more_than_chance() -> N
         ((None, 1.1, 0.4), 1),  # the lowest does not count: 0.4 may be chance
         ((None, 1.1, 1.1), 2),
         ((None, None, None), 2),  # nothing was compared, as in other sweeps
+        # Begun by an earlier version, or the baseline was deleted: nor were all.
+        ((None, None, 0.4), 2),
+        ((None, 1.1, None), 2),
     ],
 )
 def test_the_winner_is_the_lowest_beyond_chance(
@@ -157,6 +160,36 @@ def test_the_winner_is_the_lowest_beyond_chance(
         for at, gain in enumerate(gains)
     ]
     assert best_trial(trials) == trials[winner]
+    assert compared(trials) is (None not in gains[1:])
+
+
+def test_why_it_won_holds_beside_others_and_close_to_one() -> None:
+    trials = [
+        Trial(at, {}, "run", "done", 0.3 - at / 10, gain_in_errors=gain)
+        for at, gain in enumerate((None, 1.5, 1.04))
+    ]
+    said = why_it_won(trials[2])
+    # With less than one the second would have won, not Instant.
+    assert "by 1.04 standard errors" in said and "Instant would" not in said
+
+
+def test_an_ended_sweep_stops_what_was_started_meanwhile(world: World) -> None:
+    world.driver.step()
+    (run,) = world.waiting()
+    (world.sweep.folder / "end").touch()
+    assert world.driver.step() and not world.waiting()
+    assert not world.driver.step() and world.keys() == ["instant"]
+    assert run.status.state is RunStatus.STOPPED
+
+
+def test_a_trial_that_was_lost_after_it_was_asked_to_stop_waits_no_more(
+    world: World,
+) -> None:
+    world.driver.step()
+    (run,) = world.waiting()
+    run.request_stop()  # its node was lost then, and the cluster put it back
+    stop_trials(world.sweep.results.trials, RunStore())
+    assert not world.waiting() and run.status.state is RunStatus.STOPPED
 
 
 def test_after_a_restart_the_baseline_is_read_again(world: World) -> None:
