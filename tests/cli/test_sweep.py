@@ -94,7 +94,7 @@ def test_the_winner_in_a_time_is_told_with_the_rule(
     sweep.task.write("finished")
     for trials, winner, reason in (
         (tried[:2], "first, of 2 candidates", "the simplest model wins"),
-        (tried, "third, of 3 candidates", "lower than that of Instant by 2.50 standard"),
+        (tried, "third, of 3 candidates", "lower than that of Instant by 2.50 "),
     ):
         write_json(sweep.folder / "trials.json", Trials(trials))
         said = " ".join(invoke("sweep", "--show", sweep.id).stdout.split())

@@ -13,10 +13,11 @@ from medmodel.training.averaged_weights import MEASURED_BATCHES, AveragedWeights
 LEVEL = 40.0
 
 
-def normalised(trainable: bool = True) -> keras.Model:
+def normalised(trainable: bool = True, momentum: float = 0.9) -> keras.Model:
     """One batch normalisation, in training, whose statistics are those of nothing."""
     inputs = keras.Input((1,))
-    outputs = keras.layers.BatchNormalization(momentum=0.9, trainable=trainable)(inputs)
+    layer = keras.layers.BatchNormalization(momentum=momentum, trainable=trainable)
+    outputs = layer(inputs)
     model = keras.Model(inputs, keras.layers.Dense(1)(outputs))
     model.compile(keras.optimizers.SGD(use_ema=True), loss="mse")
     model.optimizer.build(model.trainable_variables)
@@ -35,8 +36,9 @@ def of_model(model: keras.Model) -> AveragedWeights:
     return averages
 
 
-def test_statistics_are_measured_for_the_averages_and_put_back() -> None:
-    model = normalised()
+@pytest.mark.parametrize("momentum", [0.9, 0.99])
+def test_statistics_are_measured_for_the_averages_and_put_back(momentum: float) -> None:
+    model = normalised(momentum=momentum)
     layer = model.layers[1]
     averages = of_model(model)
     averages.on_test_begin()
@@ -44,6 +46,7 @@ def test_statistics_are_measured_for_the_averages_and_put_back() -> None:
     left = 0.9**MEASURED_BATCHES
     assert float(layer.moving_mean[0]) == pytest.approx((1 - left) * LEVEL, rel=1e-4)
     assert float(layer.moving_variance[0]) == pytest.approx(1.0, rel=1e-4)
+    assert layer.momentum == momentum
     averages.on_test_end()
     assert float(layer.moving_mean[0]) > LEVEL / 2
     averages.on_epoch_end(0)
