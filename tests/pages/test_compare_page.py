@@ -17,11 +17,17 @@ from medmodel.evaluation.comparison import common_images, compare, disagreements
 from medmodel.evaluation.cross_validation import fold_configs
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.evaluation.ranking_metrics import average_precision
+from medmodel.language import speaking
 from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.tables.predictions import read_predictions
+from medmodel.runs.tables.predictions import (
+    read_predictions,
+    score_array,
+    scored_classes,
+    write_predictions,
+)
 from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.compared_curves_view import _curves_csv
 from pages._shared.comparison.comparison_view import _marked, _metrics_csv
@@ -83,6 +89,25 @@ def test_copies_of_either_model_are_left_out_and_counted(runs: Runs) -> None:
     shown = [frame.value for frame in app.dataframe if "Metric" in frame.value]
     (beside,) = [f for f in shown if any("with copies" in name for name in f)]
     assert len(beside.columns) == 5
+
+
+def test_why_there_are_no_numbers_with_copies_is_said_in_every_language(
+    runs: Runs,
+) -> None:
+    """What is kept for all sessions may have been asked for in another language."""
+    table = read_predictions(runs[1])
+    tested = table[table["split"] == "test"].iloc[0]
+    write_near_copies(runs[0], {tested["path"]})
+    write_near_copies(runs[1], set())
+    classes = scored_classes(table)
+    (wrong,) = set(classes) - {tested["label"]}
+    table.loc[table["path"] == tested["path"], "label"] = wrong
+    (runs[1].folder / "checksums.json").unlink(missing_ok=True)
+    write_predictions(runs[1], classes, table, score_array(table, classes))
+    models = comparison_cache.chosen({run.config.name: [run] for run in runs})
+    with speaking("zh_Hans"):
+        metrics, unknown = comparison_cache.metrics_with_copies(models)
+    assert not metrics and unknown.startswith("Numbers with copies are not given")
 
 
 def test_three_runs_say_only_what_can_be_told(runs: Runs) -> None:

@@ -21,6 +21,7 @@ from medmodel.evaluation.intervals import Estimate
 from medmodel.evaluation.metrics import class_metrics as metrics_of_class
 from medmodel.evaluation.metrics import overall_metrics
 from medmodel.evaluation.predictions import Predictions
+from medmodel.language import SOURCE, speaking
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 
@@ -85,10 +86,11 @@ def metrics_with_copies(
 ) -> tuple[dict[str, dict[str, Estimate]], str]:
     """The same on all common images, copies of training images among them.
 
-    Empty where labels of copies differ, with a sentence.
+    Empty where labels of copies differ, with a sentence to be translated.
     """
     tables = {name: _table(f, versions) for name, f, versions in runs}
-    return comparison.metrics_with_copies(tables, _digests(runs))
+    with speaking(SOURCE):  # whoever reads it may speak another language
+        return comparison.metrics_with_copies(tables, _digests(runs))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -313,7 +313,7 @@ def _show_all_metrics(
             )
         )
         if unknown:
-            st.caption(plain(unknown))
+            st.caption(plain(translate(unknown)))
         csv_button(
             pd.concat(
                 [
