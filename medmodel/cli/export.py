@@ -119,5 +119,9 @@ def _say_report(report: ExportReport, target: Path, several: bool) -> None:
                 "large layers 16."
             )
         )
+    if report.rounded == "half":
+        say(_("The weights of large layers have 16 bits, and nothing has 8."))
+    if report.rounded == "none":
+        say(_("No layer is large enough to be rounded: nothing has 8 bits."))
     if not report.faithful:
         say(_("Rounding to 8 bits changes this model's predicted class too often."))

@@ -32,7 +32,9 @@ class ExportReport:
         thresholds: Whether thresholds were chosen, which stand in the metadata.
         rounded: What has 8 bits: `"all"`, weights and values between layers;
             `"weights"`, those of large layers; `"mixed"`, those of the largest layers,
-            where those of other large ones have 16; "" for nothing.
+            where those of other large ones have 16; `"half"`, nothing, as no layer is
+            large enough, but those of large layers have 16; `"none"`, nothing, as no
+            layer is large. "" for other formats.
     """
 
     format: str

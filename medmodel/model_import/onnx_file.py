@@ -54,7 +54,7 @@ class OnnxFile:
         channels_first: Whether it takes (channels, height, width).
         size: Height and width; 0 where they are open.
         channels: 1 or 3; 0 where that is open.
-        batch: How many images it takes at once; 0 for any number.
+        batch: How many images it is given at once; 0 for any number.
         outputs: Numbers for each image; 0 where that is open.
         ending: Operator that makes the output.
         metadata: What this program wrote into it, or None.
@@ -280,13 +280,23 @@ def _described(model: onnx.ModelProto) -> OnnxFile:
         channels_first=first,
         size=sides[0],
         channels=channels,
-        batch=shape[0],
+        batch=shape[0] or _together(model),
         outputs=ends[1] if len(ends) > 1 else 0,
         ending=makers.get(classes.name, ""),
         metadata=_own_metadata(model),
         producer=model.producer_name,
         parameters=count_weights(model),
     )
+
+
+def _together(model: onnx.ModelProto) -> int:
+    """How many images a model of an open batch size is given at once; 0 for any number.
+
+    What ONNX Runtime quantises dynamically is rounded by the range of all values that
+    it is given: one image's answer would depend on the others.
+    """
+    nodes = _messages(model, onnx.NodeProto)
+    return int(any(node.op_type.startswith("DynamicQuantize") for node in nodes))
 
 
 def number_type(image: onnx.ValueInfoProto) -> str:

@@ -19,6 +19,9 @@ MANY_WEIGHTS = 200_000
 """Of a layer that has 8 bits where those of `FEWEST_WEIGHTS` may have 16."""
 _DEQUANTIZE_VERSION = 5
 """Of the operator, the first that knows a scale for each channel."""
+_WITH_WEIGHTS = ("CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+_ROUNDED = {(): "none", (8,): "weights", (8, 16): "mixed", (16,): "half"}
+"""Bits that large layers' weights have -> what `ExportReport.rounded` calls it."""
 
 
 def converted(saved: Path, images: NDArray[np.uint8] | None = None) -> bytes:
@@ -59,11 +62,16 @@ def rounded_in_turn(
     if len(images):
         yield "all", converted(saved, images)
     whole = converted(saved)
-    yield "weights", rounded_weights(whole)
-    yield "mixed", rounded_weights(whole, MANY_WEIGHTS)
+    weights, bits = rounded_weights(whole)
+    yield _ROUNDED[bits], weights
+    mixed, closer = rounded_weights(whole, MANY_WEIGHTS)
+    if closer != bits:  # else there is no layer between the two sizes
+        yield _ROUNDED[closer], mixed
 
 
-def rounded_weights(model: bytes, fewest: int = FEWEST_WEIGHTS) -> bytes:
+def rounded_weights(
+    model: bytes, fewest: int = FEWEST_WEIGHTS
+) -> tuple[bytes, tuple[int, ...]]:
     """A LiteRT model with weights of 8 bits, or of 16, that computes in float32.
 
     In 8 bits every output channel of a layer has a scale of its own, symmetric around
@@ -75,11 +83,15 @@ def rounded_weights(model: bytes, fewest: int = FEWEST_WEIGHTS) -> bytes:
         model: As from `converted`, float32.
         fewest: Weights of a layer that gets 8 bits; layers with fewer, but as many as
             `FEWEST_WEIGHTS`, get 16.
+
+    Returns:
+        The model, and which of 8 and 16 bits weights of it have.
     """
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
 
     operators = schema.BuiltinOperator
+    with_weights = {getattr(operators, name) for name in _WITH_WEIGHTS}
     content = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     kinds = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in content.operatorCodes]
     code = schema.OperatorCodeT()
@@ -87,13 +99,10 @@ def rounded_weights(model: bytes, fewest: int = FEWEST_WEIGHTS) -> bytes:
     code.version = _DEQUANTIZE_VERSION
     content.operatorCodes.append(code)
     used = Counter(t.buffer for graph in content.subgraphs for t in graph.tensors)
+    bits = set()
     for graph in content.subgraphs:
-        weights = [
-            int(operator.inputs[1])
-            for operator in graph.operators
-            if kinds[operator.opcodeIndex]
-            in (operators.CONV_2D, operators.FULLY_CONNECTED, operators.TRANSPOSE_CONV)
-        ]
+        layers = (o for o in graph.operators if kinds[o.opcodeIndex] in with_weights)
+        weights = [int(layer.inputs[1]) for layer in layers]
         before = []
         # Not the last layer's, as operators stand in their order.
         for index in dict.fromkeys(weights[:-1]):
@@ -105,6 +114,7 @@ def rounded_weights(model: bytes, fewest: int = FEWEST_WEIGHTS) -> bytes:
                 continue
             values = np.frombuffer(bytes(buffer.data), np.float32).reshape(tensor.shape)
             stored, numbers = _stored(tensor, values, fewest)
+            bits.add(16 if values.size < fewest else 8)
             stored.buffer, operator = tensor.buffer, schema.OperatorT()
             buffer.data = np.frombuffer(numbers, np.uint8)
             tensor.buffer = 0  # the empty one: it is computed now
@@ -115,7 +125,8 @@ def rounded_weights(model: bytes, fewest: int = FEWEST_WEIGHTS) -> bytes:
             graph.tensors.append(stored)
             before.append(operator)
         graph.operators = [*before, *graph.operators]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(content))
+    rounded = bytes(flatbuffer_utils.convert_object_to_bytearray(content))
+    return rounded, tuple(sorted(bits))
 
 
 def _stored(tensor: Any, values: NDArray[np.float32], fewest: int) -> tuple[Any, bytes]:

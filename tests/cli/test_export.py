@@ -43,10 +43,14 @@ def test_text_and_another_place(run: Run, invoke: Invoke, tmp_path: Path) -> Non
     assert "small.zip: 13.5 MB. On 60 test images and 0 of noise" in said
     assert "the same class in 90.0%" in said and "too often" in said
     assert "Only the weights of large layers have 8 bits" in said
-    write_export(run, "litert_int8", rounded="mixed")
-    options = ["--format", "litert_int8", "--output", "mixed.zip"]
-    said = " ".join(invoke("export", run.id, *options).stdout.split())
-    assert "those of other large layers 16" in said
+    for rounded, sentence in (
+        ("mixed", "those of other large layers 16"),
+        ("half", "16 bits, and nothing has 8"),
+        ("none", "No layer is large enough"),
+    ):
+        write_export(run, "litert_int8", rounded=rounded)
+        options = ["--format", "litert_int8", "--output", f"{rounded}.zip"]
+        assert sentence in " ".join(invoke("export", run.id, *options).stdout.split())
     assert (tmp_path / "small.zip").is_file()
 
 

@@ -85,7 +85,9 @@ def test_an_image_is_seen_as_the_dashboard_sees_it(
         np.testing.assert_array_equal(pixels, right)
 
 
-Odd = Literal["16 bits", "16 bits, colour", "scan", "text", "cut", "absent", "none"]
+Odd = Literal[
+    "16 bits", "16 bits, colour", "scan", "text", "cut", "exif", "absent", "none"
+]
 
 
 def odd(kind: Odd, folder: Path) -> list[str]:
@@ -105,6 +107,8 @@ def odd(kind: Odd, folder: Path) -> list[str]:
     elif kind == "cut":
         drawn("RGB", (400, 300)).save(path)
         path.write_bytes(path.read_bytes()[:2000])
+    elif kind == "exif":
+        drawn("RGB").save(path, exif=b"Exif\0\0no header of TIFF")
     return [] if kind == "none" else [str(path)]
 
 
@@ -116,6 +120,7 @@ def odd(kind: Odd, folder: Path) -> list[str]:
         ("scan", "cannot be read: another format"),
         ("text", "cannot be read: another format"),
         ("cut", "damaged or too large. PNG, JPEG"),
+        ("exif", "cannot be read: another format, damaged"),
         ("absent", "cannot be read: No such file"),
         ("none", "Name an image"),
     ],

@@ -252,6 +252,23 @@ def test_an_onnx_model_that_answers_images_together_or_at_random_is_refused(
     assert RunStore().list() == []
 
 
+def test_a_model_that_is_quantised_dynamically_answers_each_image_by_itself(
+    files: Path,
+) -> None:
+    quantise = onnx.helper.make_node(
+        "DynamicQuantizeLinear", ["x"], ["whole", "scale", "zero"]
+    )
+    model = with_first(
+        onnx.helper.make_node("DequantizeLinear", ["whole", "scale", "zero"], ["first"])
+    )
+    model.graph.node.insert(0, quantise)
+    (files / "m.onnx").write_bytes(model.SerializeToString())
+    run = imported(files, scale="symmetric")
+    images = np.stack([IMAGES[0], IMAGES[0] // 8 + 100])
+    alone = [scores(run, image[None]) for image in images]
+    np.testing.assert_array_equal(scores(run, images), np.concatenate(alone))
+
+
 def test_whole_numbers_are_not_scaled(files: Path) -> None:
     model = with_first(onnx.helper.make_node("Cast", ["x"], ["first"], to=1))
     model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8

@@ -90,6 +90,8 @@ def test_eight_bits_that_change_answers_are_warned_of(run: Run) -> None:
     [
         ("all", "Weights and values between layers have 8 bits."),
         ("weights", "Only the weights of large layers have 8 bits:"),
+        ("half", "The weights of large layers have 16 bits, and nothing has 8:"),
+        ("none", "No layer is large enough to be rounded: nothing has 8 bits."),
     ],
 )
 def test_what_has_eight_bits_is_said(run: Run, rounded: str, sentence: str) -> None:

@@ -220,5 +220,10 @@ def _rounding(report: ExportReport) -> str:
             "layers 16: with more in 8 bits, answers to validation images changed too "
             "often, or no image could be read."
         ),
+        "half": _(
+            "The weights of large layers have 16 bits, and nothing has 8: with 8 bits, "
+            "answers to validation images changed too often, or no image could be read."
+        ),
+        "none": _("No layer is large enough to be rounded: nothing has 8 bits."),
     }
     return sentences.get(report.rounded, "")
