@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -14,7 +16,9 @@ from medmodel.runs import queue
 from medmodel.runs.copies import Copies, pooled_copies
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
+from pages._shared.common import run_cache
 from pages._shared.evaluation.cross_validation_view import (
+    accuracy_so_far,
     copies_sentence,
     folds_that_count,
 )
@@ -79,3 +83,16 @@ def test_what_copies_do_to_pooled_numbers_is_said() -> None:
     ):
         assert sentence in copies_sentence(pooled_copies(folds), folds)
         assert folds_that_count(folds) == count
+
+
+def test_a_fold_of_nothing_but_copies_is_not_in_what_is_said_so_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folds = {
+        "new": Copies(4, frozenset(), None),
+        "old": Copies(1, frozenset("a"), None),
+    }
+    monkeypatch.setattr(run_cache, "copies", folds.get)
+    new: Any = SimpleNamespace(run="new", test_accuracy=0.5)
+    old: Any = SimpleNamespace(run="old", test_accuracy=1.0)
+    assert (accuracy_so_far([old, new]).mean, accuracy_so_far([old]).mean) == (0.5, 1)

@@ -12,7 +12,7 @@ import streamlit as st
 from medmodel.core import audit
 from medmodel.core.config import TrainConfig
 from medmodel.evaluation import cross_validation
-from medmodel.evaluation.cross_validation import CrossValidation
+from medmodel.evaluation.cross_validation import CrossValidation, RunsSummary
 from medmodel.evaluation.metrics import METRICS, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.language import _, join_sentences, ngettext
@@ -125,13 +125,12 @@ def _show_experiment(run: Run, experiment: CrossValidation) -> None:
     done, folds = experiment.tested, experiment.folds
     st.markdown(_("**{folds} folds, seed {seed}**", folds=folds, seed=experiment.seed))
     if done and not experiment.complete:
-        numbers = [e.test_accuracy for e in done if e.test_accuracy is not None]
         st.markdown(
             _(
                 "{done} of {folds} folds so far: accuracy {accuracy}.",
                 done=len(done),
                 folds=folds,
-                accuracy=plain(cross_validation.summarize(numbers)),
+                accuracy=plain(accuracy_so_far(done)),
             )
         )
     show_waiting(experiment.runs)
@@ -219,6 +218,17 @@ def folds_that_count(copies: Sequence[Copies]) -> list[bool]:
     """
     every = pooled_copies(copies).all_are_copies
     return [every or not each.all_are_copies for each in copies]
+
+
+def accuracy_so_far(done: Sequence[Entry]) -> RunsSummary:
+    """What the folds that have ended say of new images, as when all have ended.
+
+    Args:
+        done: Runs that have predicted their fold; one at least.
+    """
+    counting = folds_that_count([run_cache.copies(entry.run) for entry in done])
+    numbers = [entry.test_accuracy for entry in itertools.compress(done, counting)]
+    return cross_validation.summarize([n for n in numbers if n is not None])
 
 
 Pooled = tuple[pd.DataFrame, Predictions, list[dict[str, float]]]
