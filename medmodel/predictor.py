@@ -31,10 +31,13 @@ from medmodel.core.processes.messages import (
     send,
 )
 from medmodel.core.settings.augmentation import Augmentation
+from medmodel.evaluation.calibration.temperature_scaling import (
+    Temperature,
+    stored_temperature,
+)
 from medmodel.evaluation.image_prediction import Prediction, Segmentation
 from medmodel.evaluation.ood.results import OodResult
 from medmodel.evaluation.ood.traits import ImageTraits
-from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
 from medmodel.language import N_, _, translate
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import ModelFacts

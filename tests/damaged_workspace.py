@@ -271,7 +271,7 @@ def worker_error(workspace: Path) -> str:
 
 def predictor_error(workspace: Path) -> str:
     """What the predictor does when it is asked for a run's model."""
-    from medmodel.evaluation.temperature_scaling import stored_temperature
+    from medmodel.evaluation.calibration.temperature_scaling import stored_temperature
     from medmodel.inference import prediction
     from medmodel.runs.run_store import RunStore
 

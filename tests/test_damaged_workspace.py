@@ -15,12 +15,13 @@ from medmodel.benchmark.durability import damage
 from medmodel.core import storage
 from medmodel.core.errors import MedModelError
 from medmodel.data import curation, datasets
-from medmodel.evaluation import external_validation, gallery
-from medmodel.evaluation.decision import frozen_thresholds
-from medmodel.evaluation.temperature_scaling import (
+from medmodel.evaluation import external_validation
+from medmodel.evaluation.calibration.temperature_scaling import (
     store_temperature,
     stored_temperature,
 )
+from medmodel.evaluation.decision import frozen_thresholds
+from medmodel.evaluation.review import gallery
 from medmodel.imaging import enhance
 from medmodel.reports import evaluation_html, evaluation_pdf
 from medmodel.reports.pdf_canvas import PdfCanvas

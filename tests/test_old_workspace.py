@@ -24,16 +24,14 @@ import pytest
 
 from medmodel.core import devices, pseudonyms
 from medmodel.data import curation, datasets
-from medmodel.evaluation import (
-    external_validation,
-    gallery,
-    metrics,
-    temperature_scaling,
-)
+from medmodel.evaluation import external_validation
+from medmodel.evaluation.calibration import temperature_scaling
 from medmodel.evaluation.decision import frozen_thresholds
 from medmodel.evaluation.evaluation import evaluate
+from medmodel.evaluation.metrics import metric_table
 from medmodel.evaluation.ood.traits import image_traits
 from medmodel.evaluation.predictions import split_predictions
+from medmodel.evaluation.review import gallery
 from medmodel.imaging import enhance, images
 from medmodel.inference import ood_features, prediction
 from medmodel.quality import report_store
@@ -124,7 +122,7 @@ def test_evaluate_says_the_same_numbers(store: RunStore, name: str) -> None:
     run = store.get(IDS[name])
     table = read_predictions(run)
     data = split_predictions(table, "test")
-    for key, estimate in metrics.overall_metrics(data).items():
+    for key, estimate in metric_table.overall_metrics(data).items():
         value, low, high, n = EXPECTED["metrics"][run.id][key]
         expected = [value, n, low, high]
         numbers = [estimate.value, estimate.n]

@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import FileError, RunError
 from medmodel.core.storage import append_rows, damaged, read_bytes
-from medmodel.evaluation import conformal
-from medmodel.evaluation.conformal import ConformalPredictor
+from medmodel.evaluation.calibration.temperature_scaling import (
+    apply_temperature,
+    stored_temperature,
+)
+from medmodel.evaluation.decision import conformal
+from medmodel.evaluation.decision.conformal import ConformalPredictor
 from medmodel.evaluation.decision.frozen_thresholds import frozen_thresholds
 from medmodel.evaluation.decision.predicted_class import (
     decision_threshold,
     predicted_positions,
 )
 from medmodel.evaluation.predictions import split_predictions
-from medmodel.evaluation.temperature_scaling import (
-    apply_temperature,
-    stored_temperature,
-)
 from medmodel.language import N_, _, translate
 from medmodel.reports.spreadsheet import csv_file, csv_text
 from medmodel.runs.run import Run

@@ -15,9 +15,12 @@ from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 
 if TYPE_CHECKING:
-    from medmodel.evaluation.comparison import CommonImages, PairedDifference
+    from medmodel.evaluation.comparison.model_comparison import (
+        CommonImages,
+        PairedDifference,
+    )
     from medmodel.evaluation.cross_validation import Models
-    from medmodel.evaluation.intervals import Estimate
+    from medmodel.evaluation.intervals.estimate import Estimate
 
 _SHOWN = ("accuracy", "auc", "balanced_accuracy")
 
@@ -40,7 +43,7 @@ def command(runs: tuple[Run, ...], metric: str, as_json: bool) -> None:
     paired test and its interval say so.
     """
     from medmodel.evaluation.cross_validation import check_one_kind
-    from medmodel.evaluation.metrics import METRICS
+    from medmodel.evaluation.metrics.metric_table import METRICS
 
     if metric not in METRICS:
         raise click.UsageError(
@@ -87,9 +90,9 @@ def _compare_findings(models: Models, as_json: bool) -> None:
 
 
 def _compare_classes(models: Models, metric: str, as_json: bool) -> None:
-    from medmodel.evaluation.comparison import common_images, compare
+    from medmodel.evaluation.comparison.model_comparison import common_images, compare
     from medmodel.evaluation.cross_validation import digests_of_models
-    from medmodel.evaluation.metrics import overall_metrics
+    from medmodel.evaluation.metrics.metric_table import overall_metrics
 
     tables = {name: compared_models.table_of(runs) for name, runs in models.items()}
     common = common_images(tables, digests=digests_of_models(models))
@@ -173,7 +176,7 @@ def _say_comparison(
     metric: str,
     pairs: list[PairedDifference],
 ) -> None:
-    from medmodel.evaluation.metrics import METRICS
+    from medmodel.evaluation.metrics.metric_table import METRICS
 
     shown = list(dict.fromkeys([metric, *_SHOWN]))
     header = [_("Model"), *(METRICS[key].overall_title for key in shown)]

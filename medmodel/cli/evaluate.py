@@ -161,8 +161,8 @@ def _predictions_csv(run: Run) -> str:
 def _values(run: Run, evaluation: Evaluation, data: Predictions) -> dict[str, Any]:
     """The evaluation as JSON has it."""
     from medmodel.cli.answers.numbers import estimate_values, metric_values
-    from medmodel.evaluation.metrics import class_metrics, overall_metrics
-    from medmodel.evaluation.positive_class import positive_class
+    from medmodel.evaluation.decision.positive_class import positive_class
+    from medmodel.evaluation.metrics.metric_table import class_metrics, overall_metrics
     from medmodel.reports import run_facts
     from medmodel.runs.copies import copies_of
 
@@ -222,7 +222,7 @@ def _say_evaluation(
     run: Run, evaluation: Evaluation, data: Predictions, every: bool
 ) -> None:
     from medmodel.cli.answers.numbers import metric_row
-    from medmodel.evaluation.metrics import overall_metrics
+    from medmodel.evaluation.metrics.metric_table import overall_metrics
     from medmodel.reports import run_facts
 
     say(run.title)
@@ -270,7 +270,7 @@ def _say_classes(evaluation: Evaluation) -> None:
 def _say_class_metrics(data: Predictions) -> None:
     """Every metric of every class against the rest."""
     from medmodel.cli.answers.numbers import metric_row
-    from medmodel.evaluation.metrics import class_metrics
+    from medmodel.evaluation.metrics.metric_table import class_metrics
 
     for position, name in enumerate(data.classes):
         say()

@@ -14,19 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
-from medmodel.evaluation.intervals import (
-    MINIMA,
-    NOT_MEASURABLE,
-    Estimate,
-    LimitingGroup,
-    Z,
-    design_effect,
-    enough,
-    proportion,
+from medmodel.evaluation.intervals.estimate import NOT_MEASURABLE, Estimate
+from medmodel.evaluation.intervals.minima import MINIMA, LimitingGroup, enough
+from medmodel.evaluation.intervals.proportions import proportion
+from medmodel.evaluation.intervals.variance import Z, design_effect
+from medmodel.evaluation.metrics.metric_table import METRICS
+from medmodel.evaluation.metrics.ranking_metrics import (
+    ClassArea,
+    class_areas,
+    macro_auc,
 )
-from medmodel.evaluation.metrics import METRICS
 from medmodel.evaluation.predictions import Predictions, split_predictions
-from medmodel.evaluation.ranking_metrics import ClassArea, class_areas, macro_auc
 from medmodel.language import _, ngettext
 
 if TYPE_CHECKING:

@@ -29,10 +29,10 @@ from medmodel.data.datasets import Index, load_index
 from medmodel.data.layout import list_files
 from medmodel.data.segmentation.pairs import image_masks
 from medmodel.data.splits import known_patients
+from medmodel.evaluation.calibration.temperature_scaling import stored_temperature
 from medmodel.evaluation.decision.frozen_thresholds import frozen_thresholds
 from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.evaluation.multi_label import external_findings
-from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue
 from medmodel.runs.copies import ExternalCopies, write_external_copies

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.evaluation.calibration.temperature_scaling import (
+    Temperature,
+    apply_temperature,
+)
 from medmodel.evaluation.decision.predicted_class import (
     decision_sentence,
     highest_classes,
     predicted_positions,
 )
 from medmodel.evaluation.ood.results import OodResult
-from medmodel.evaluation.temperature_scaling import Temperature, apply_temperature
 from medmodel.runs.status import DecisionThreshold
 
 

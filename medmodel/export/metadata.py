@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from medmodel import __version__
+from medmodel.evaluation.calibration.temperature_scaling import stored_temperature
 from medmodel.evaluation.decision.frozen_thresholds import frozen_thresholds
 from medmodel.evaluation.multi_label.run_findings import model_decisions
-from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.runs.run import Run
 from medmodel.runs.tables.split import split_checksum
 

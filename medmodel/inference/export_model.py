@@ -25,8 +25,8 @@ from medmodel.core.devices import tensorflow_environment
 from medmodel.core.errors import PredictionError
 from medmodel.core.job import Job
 from medmodel.core.storage import file_digest, write_json
+from medmodel.evaluation.calibration.temperature_scaling import apply_temperature
 from medmodel.evaluation.decision.predicted_class import predicted_positions
-from medmodel.evaluation.temperature_scaling import apply_temperature
 from medmodel.export import metadata
 from medmodel.export.archive import drawn_sample, write_archive
 from medmodel.export.formats import (

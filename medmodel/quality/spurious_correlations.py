@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from medmodel.core.samples import file_of
-from medmodel.evaluation.intervals import wilson
+from medmodel.evaluation.intervals.proportions import wilson
 from medmodel.language import N_, _
 
 if TYPE_CHECKING:

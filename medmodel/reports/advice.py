@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.evaluation.evaluation import confusion_matrix
-from medmodel.evaluation.gallery import ImageFilter
 from medmodel.evaluation.predictions import Predictions
+from medmodel.evaluation.review.gallery import ImageFilter
 from medmodel.language import _, ngettext
 
 Counts = NDArray[np.int64]

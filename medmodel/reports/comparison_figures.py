@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from medmodel.evaluation.curves import ThresholdCurve
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.curves import ThresholdCurve
 from medmodel.language import _
 from medmodel.reports.figures import GREY, HEIGHT, SQUARE, add_band, line
 from medmodel.reports.plots import OKABE_ITO, figure, literal, shortened

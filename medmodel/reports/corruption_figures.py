@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.robustness.corruption_test import CorruptionTest
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import _, format_number

@@ -12,27 +12,34 @@ from typing import TYPE_CHECKING
 
 from medmodel.core.errors import DataError, value_or_problem
 from medmodel.core.templating import render_template
-from medmodel.evaluation.curves import precision_recall_curve, roc_curve
+from medmodel.evaluation.calibration.temperature_scaling import (
+    calibrate,
+    fit_temperature,
+)
 from medmodel.evaluation.decision.frozen_thresholds import (
     frozen_outcomes,
     frozen_thresholds,
 )
-from medmodel.evaluation.evaluation import Evaluation
-from medmodel.evaluation.groups.group_comparison import NOT_STATED
-from medmodel.evaluation.groups.run_groups import groups_of_run
-from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
-from medmodel.evaluation.positive_class import (
+from medmodel.evaluation.decision.positive_class import (
     NO_POSITIVE_CLASS,
     PositiveClass,
     positive_class,
+)
+from medmodel.evaluation.evaluation import Evaluation
+from medmodel.evaluation.groups.group_comparison import NOT_STATED
+from medmodel.evaluation.groups.run_groups import groups_of_run
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.curves import precision_recall_curve, roc_curve
+from medmodel.evaluation.metrics.metric_table import (
+    METRICS,
+    class_metrics,
+    overall_metrics,
 )
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.evaluation.robustness.corruption_test import (
     known_from_training,
     read_corruption_test,
 )
-from medmodel.evaluation.temperature_scaling import calibrate, fit_temperature
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import _, join_sentences
 from medmodel.reports import glossary, model_card, run_facts

@@ -8,19 +8,23 @@ import numpy as np
 
 from medmodel import __version__
 from medmodel.core.errors import DataError, value_or_problem
-from medmodel.evaluation.calibration import reliability_diagram
-from medmodel.evaluation.curves import roc_curve
+from medmodel.evaluation.calibration.calibration_metrics import reliability_diagram
+from medmodel.evaluation.calibration.temperature_scaling import stored_temperature
 from medmodel.evaluation.decision.frozen_thresholds import (
     frozen_outcomes,
     frozen_thresholds,
 )
+from medmodel.evaluation.decision.positive_class import PositiveClass, positive_class
 from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.groups.run_groups import groups_of_run
-from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
-from medmodel.evaluation.positive_class import PositiveClass, positive_class
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.curves import roc_curve
+from medmodel.evaluation.metrics.metric_table import (
+    METRICS,
+    class_metrics,
+    overall_metrics,
+)
 from medmodel.evaluation.predictions import Predictions, split_predictions
-from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.language import _, join_sentences, ngettext
 from medmodel.reports import run_facts
 from medmodel.reports.pdf_canvas import (

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.calibration import ReliabilityBin
-from medmodel.evaluation.curves import DecisionCurve, Histogram, ThresholdCurve
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.calibration.calibration_metrics import ReliabilityBin
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.curves import DecisionCurve, Histogram, ThresholdCurve
 from medmodel.language import _
 from medmodel.reports.plots import figure, literal
 
@@ -151,7 +151,7 @@ def reliability_figure(
     which.
 
     Args:
-        bins: As from `calibration.reliability`.
+        bins: As from `calibration_metrics.reliability_diagram`.
         colour: Of the points.
         claim: What the score speaks of, for the axes.
     """

@@ -10,15 +10,15 @@ Radiology: Artificial Intelligence 6 (2024) e240300) and TRIPOD+AI (Collins et a
 from __future__ import annotations
 
 from medmodel.core.errors import value_or_problem
+from medmodel.evaluation.calibration.temperature_scaling import stored_temperature
 from medmodel.evaluation.decision.frozen_thresholds import frozen_thresholds
 from medmodel.evaluation.evaluation import Evaluation
-from medmodel.evaluation.intervals import too_few
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.intervals.minima import too_few
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.robustness.corruption_test import (
     known_from_training,
     read_corruption_test,
 )
-from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.language import _, join_sentences, ngettext
 from medmodel.language.right_to_left import isolated
 from medmodel.reports import run_facts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medmodel.evaluation.clinical.risk import RiskModel
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.language import _
 from medmodel.reports.figures import GREY, add_band, line
 from medmodel.reports.plots import figure

@@ -19,11 +19,14 @@ from medmodel.evaluation.decision.decision_threshold import (
     threshold_effect,
 )
 from medmodel.evaluation.decision.frozen_thresholds import later_choices
+from medmodel.evaluation.decision.positive_class import (
+    NO_POSITIVE_CLASS,
+    positive_class,
+)
 from medmodel.evaluation.decision.predicted_class import decision_threshold
 from medmodel.evaluation.evaluation import Evaluation, evaluate
-from medmodel.evaluation.intervals import MINIMA
-from medmodel.evaluation.metrics import METRICS, class_metrics
-from medmodel.evaluation.positive_class import NO_POSITIVE_CLASS, positive_class
+from medmodel.evaluation.intervals.minima import MINIMA
+from medmodel.evaluation.metrics.metric_table import METRICS, class_metrics
 from medmodel.evaluation.predictions import shared_patients, split_predictions
 from medmodel.language import N_, _, format_utc, join_sentences, ngettext, translate
 from medmodel.language.right_to_left import isolated

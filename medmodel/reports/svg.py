@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.calibration import reliability_diagram
-from medmodel.evaluation.curves import ThresholdCurve
+from medmodel.evaluation.calibration.calibration_metrics import reliability_diagram
+from medmodel.evaluation.metrics.curves import ThresholdCurve
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _
 

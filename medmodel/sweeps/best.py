@@ -24,9 +24,12 @@ from medmodel.core.settings.recipes import ENSEMBLE
 from medmodel.core.storage import write_json
 from medmodel.data.layout import read_layout
 from medmodel.ensembles import members
-from medmodel.evaluation.intervals import variance_and_freedom
+from medmodel.evaluation.calibration.temperature_scaling import (
+    apply_temperature,
+    fit_temperature,
+)
+from medmodel.evaluation.intervals.variance import variance_and_freedom
 from medmodel.evaluation.predictions import Predictions, split_predictions
-from medmodel.evaluation.temperature_scaling import apply_temperature, fit_temperature
 from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue
 from medmodel.runs.progress.time_plan import time_plan

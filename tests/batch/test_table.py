@@ -13,9 +13,12 @@ import pytest
 from medmodel.batch import table
 from medmodel.batch.table import ImageRow
 from medmodel.core.errors import RunError
+from medmodel.evaluation.calibration.temperature_scaling import (
+    Temperature,
+    store_temperature,
+)
 from medmodel.evaluation.decision.frozen_thresholds import freeze_thresholds
-from medmodel.evaluation.temperature_scaling import Temperature, store_temperature
-from medmodel.evaluation.thresholds import Rule
+from medmodel.evaluation.decision.thresholds import Rule
 from medmodel.runs.run import Run
 from medmodel.runs.status import DecisionThreshold
 from tests.finished_run import write_finished_run

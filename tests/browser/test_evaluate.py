@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from medmodel.evaluation.curves import score_histogram
 from medmodel.evaluation.evaluation import confusion_matrix
+from medmodel.evaluation.metrics.curves import score_histogram
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.runs.notes import notes_of
 from medmodel.runs.run import Run

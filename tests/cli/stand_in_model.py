@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from medmodel.evaluation.calibration.temperature_scaling import Temperature
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood.results import OodResult, ThresholdBasis
-from medmodel.evaluation.temperature_scaling import Temperature
 
 BASIS = ThresholdBasis(40, 100, 140, 0.01, 0.1)
 FAMILIAR = OodResult(0.5, False, [], [], BASIS)

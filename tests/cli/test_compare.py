@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from medmodel.core.storage import write_json
-from medmodel.evaluation.comparison import common_images, compare
+from medmodel.evaluation.comparison.model_comparison import common_images, compare
 from medmodel.runs.copies import independent_predictions, write_near_copies
 from medmodel.runs.run import Run
 from medmodel.runs.tables.predictions import (

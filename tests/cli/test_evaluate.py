@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from medmodel.core.config import TrainConfig
-from medmodel.evaluation.positive_class import choose_positive
+from medmodel.evaluation.decision.positive_class import choose_positive
 from medmodel.reports.run_facts import evaluate_run
 from medmodel.reports.spreadsheet import csv_text
 from medmodel.runs.run import Run

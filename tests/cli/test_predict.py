@@ -18,7 +18,7 @@ from medmodel.batch import jobs, table
 from medmodel.batch.table import ImageRow
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.storage import write_json
-from medmodel.evaluation.temperature_scaling import Temperature
+from medmodel.evaluation.calibration.temperature_scaling import Temperature
 from medmodel.imaging.untrusted import open_image
 from medmodel.runs import queue
 from medmodel.runs.run import Run

@@ -9,7 +9,7 @@ from medmodel.data.sample_size import (
     dataset_warnings,
     folder_warnings,
 )
-from medmodel.evaluation.intervals import MINIMA
+from medmodel.evaluation.intervals.minima import MINIMA
 
 Counts = dict[str, dict[str, int]]
 LARGE: Counts = {

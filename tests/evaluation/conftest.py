@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from medmodel.evaluation.intervals import MINIMA, Minimum
+from medmodel.evaluation.intervals.minima import MINIMA, Minimum
 
 
 @pytest.fixture(scope="module")

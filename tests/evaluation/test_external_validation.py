@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from medmodel.core.errors import DataError
 from medmodel.data.datasets import index_dataset
 from medmodel.evaluation import cross_validation, external_validation
-from medmodel.evaluation.decision.frozen_thresholds import (
-    freeze_thresholds,
-    frozen_thresholds,
-)
-from medmodel.evaluation.evaluation import evaluate
-from medmodel.evaluation.predictions import split_predictions
-from medmodel.evaluation.temperature_scaling import (
+from medmodel.evaluation.calibration.temperature_scaling import (
     Temperature,
     store_temperature,
     stored_temperature,
 )
-from medmodel.evaluation.thresholds import Rule, choose_thresholds
+from medmodel.evaluation.decision.frozen_thresholds import (
+    freeze_thresholds,
+    frozen_thresholds,
+)
+from medmodel.evaluation.decision.thresholds import Rule, choose_thresholds
+from medmodel.evaluation.evaluation import evaluate
+from medmodel.evaluation.predictions import split_predictions
 from medmodel.runs import queue, run_index
 from medmodel.runs.copies import (
     ExternalCopies,

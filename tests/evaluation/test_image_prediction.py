@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from medmodel.evaluation.calibration.temperature_scaling import Temperature
 from medmodel.evaluation.image_prediction import Prediction
-from medmodel.evaluation.temperature_scaling import Temperature
 
 
 def test_calibrated_by_hand() -> None:

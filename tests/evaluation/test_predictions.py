@@ -13,16 +13,16 @@ from sklearn import metrics
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError, RunError
-from medmodel.evaluation.curves import roc_curve
+from medmodel.evaluation.comparison.paired_tests import area_difference, mcnemar
 from medmodel.evaluation.evaluation import evaluate, evaluate_predictions
-from medmodel.evaluation.intervals import wilson
-from medmodel.evaluation.paired_tests import area_difference, mcnemar
+from medmodel.evaluation.intervals.proportions import wilson
+from medmodel.evaluation.metrics.curves import roc_curve
+from medmodel.evaluation.metrics.ranking_metrics import roc_auc, weighted_auc
 from medmodel.evaluation.predictions import (
     Predictions,
     shared_patients,
     split_predictions,
 )
-from medmodel.evaluation.ranking_metrics import roc_auc, weighted_auc
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.tables.predictions import read_predictions

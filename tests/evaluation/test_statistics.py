@@ -16,7 +16,7 @@ from medmodel.benchmark.validity import (
     unfamiliar,
 )
 from medmodel.benchmark.validity.simulation import SETTINGS, Setting, simulate
-from medmodel.evaluation.comparison import COMPARED
+from medmodel.evaluation.comparison.model_comparison import COMPARED
 from medmodel.evaluation.ood.vectors import WIDTH
 
 

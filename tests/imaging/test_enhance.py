@@ -18,7 +18,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.settings.enhancement_steps import STEPS
 from medmodel.core.storage import write_json
 from medmodel.data.prepared import prepare
-from medmodel.evaluation.comparison import common_images, compare
+from medmodel.evaluation.comparison.model_comparison import common_images, compare
 from medmodel.imaging import enhance, images
 from medmodel.imaging.enhance import Chain
 from medmodel.runs.run_store import RunStore

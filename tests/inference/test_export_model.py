@@ -20,7 +20,7 @@ from PIL import Image
 from medmodel.core.errors import PredictionError
 from medmodel.core.job import UNATTENDED
 from medmodel.core.storage import write_json
-from medmodel.evaluation.temperature_scaling import Temperature
+from medmodel.evaluation.calibration.temperature_scaling import Temperature
 from medmodel.export.formats import FORMATS, TOLERANCE
 from medmodel.export.report import (
     ExportReport,

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.evaluation.calibration.temperature_scaling import Temperature
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood.traits import ImageTraits
-from medmodel.evaluation.temperature_scaling import Temperature
 from medmodel.reports.spreadsheet import harmless
 from medmodel.runs.run import Run
 from pages._shared.prediction.case_table import UNLIKE, _table, csv_text

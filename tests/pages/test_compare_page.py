@@ -13,10 +13,14 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.evaluation.comparison import common_images, compare, disagreements
+from medmodel.evaluation.comparison.model_comparison import (
+    common_images,
+    compare,
+    disagreements,
+)
 from medmodel.evaluation.cross_validation import fold_configs
+from medmodel.evaluation.metrics.ranking_metrics import average_precision
 from medmodel.evaluation.predictions import split_predictions
-from medmodel.evaluation.ranking_metrics import average_precision
 from medmodel.language import speaking
 from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from medmodel.evaluation.comparison import CommonImages
+from medmodel.evaluation.comparison.model_comparison import CommonImages
 from medmodel.evaluation.predictions import Predictions
 from pages._shared.comparison.disagreement_view import _disagreement_table
 

@@ -17,24 +17,21 @@ from streamlit.testing.v1 import AppTest
 from medmodel.core.config import TrainConfig
 from medmodel.core.processes.sandbox import MachineBusyError
 from medmodel.data.datasets import index_dataset
-from medmodel.evaluation import (
-    calibration,
-    curves,
-    external_validation,
-    gallery,
-    temperature_scaling,
-)
+from medmodel.evaluation import external_validation
+from medmodel.evaluation.calibration import calibration_metrics, temperature_scaling
 from medmodel.evaluation.decision.frozen_thresholds import (
     frozen_thresholds,
     later_choices,
 )
+from medmodel.evaluation.decision.positive_class import choose_positive
+from medmodel.evaluation.decision.thresholds import Rule, Rules, choose_thresholds
 from medmodel.evaluation.evaluation import evaluate_predictions
-from medmodel.evaluation.gallery import ImageFilter
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.positive_class import choose_positive
+from medmodel.evaluation.groups.subgroups import Subgroup
+from medmodel.evaluation.metrics import curves
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.predictions import split_predictions
-from medmodel.evaluation.subgroups import Subgroup
-from medmodel.evaluation.thresholds import Rule, Rules, choose_thresholds
+from medmodel.evaluation.review import gallery
+from medmodel.evaluation.review.gallery import ImageFilter
 from medmodel.reports import plots
 from medmodel.reports.evaluation_html import evaluation_page, model_card_html
 from medmodel.reports.spreadsheet import csv_text
@@ -242,7 +239,7 @@ def test_calibration_of_one_class(run: Run) -> None:
     app = opened(run, "Calibration")
     app.selectbox("calibration-of").set_value("light").run()
     assert not app.exception
-    error = calibration.calibration_error(run_cache.split(run), 2)
+    error = calibration_metrics.calibration_error(run_cache.split(run), 2)
     assert str(error) in said(app)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.language import speaking
 from medmodel.reports.glossary import (
     CARD_TERMS,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from medmodel.evaluation.decision.positive_class import choose_positive
 from medmodel.evaluation.groups.run_groups import group_table, groups_of_run
-from medmodel.evaluation.positive_class import choose_positive
 from medmodel.reports.evaluation_html import evaluation_page
 from medmodel.runs.run import Run
 from tests.conftest import draw_class_folders

@@ -18,12 +18,13 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel import predictor
 from medmodel.core.config import config_for
-from medmodel.evaluation import conformal, temperature_scaling
+from medmodel.evaluation.calibration import temperature_scaling
+from medmodel.evaluation.calibration.temperature_scaling import Temperature
+from medmodel.evaluation.decision import conformal
 from medmodel.evaluation.decision.frozen_thresholds import freeze_thresholds
+from medmodel.evaluation.decision.thresholds import Rule
 from medmodel.evaluation.ood.detector import FILE_NAME
 from medmodel.evaluation.ood.results import OodResult, ThresholdBasis
-from medmodel.evaluation.temperature_scaling import Temperature
-from medmodel.evaluation.thresholds import Rule
 from medmodel.imaging.images import decode, pixel_digest
 from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run import Run

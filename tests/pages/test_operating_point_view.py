@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from medmodel.evaluation.decision.frozen_thresholds import freeze_thresholds
-from medmodel.evaluation.thresholds import Rule, choose_thresholds
+from medmodel.evaluation.decision.thresholds import Rule, choose_thresholds
 from medmodel.runs.run import Run
 from medmodel.runs.tables.checked import CHECKSUMS
 from pages._shared.common import run_cache

@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 
 from medmodel.core.errors import PredictionError
+from medmodel.evaluation.calibration.temperature_scaling import (
+    Temperature,
+    store_temperature,
+)
 from medmodel.evaluation.image_prediction import Prediction
-from medmodel.evaluation.temperature_scaling import Temperature, store_temperature
 from medmodel.predictor import ExplainOptions
 from medmodel.reports.case.predicted_class import predicted_sentence, with_tie
 from medmodel.runs.run import Run

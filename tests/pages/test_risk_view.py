@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from medmodel.evaluation.intervals import Estimate, LimitingGroup
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.intervals.minima import LimitingGroup
 from medmodel.runs.run import Run
 from pages._shared.prediction.risk_view import risk_sentence
 from tests.conftest import draw_class_folders

@@ -9,8 +9,8 @@ from PIL import Image
 
 from medmodel.data.datasets import index_dataset
 from medmodel.evaluation.evaluation import evaluate_predictions
+from medmodel.evaluation.groups.subgroups import Subgroup
 from medmodel.evaluation.predictions import split_predictions
-from medmodel.evaluation.subgroups import Subgroup
 from medmodel.runs.run import Run
 from medmodel.runs.tables.predictions import read_predictions
 from pages._shared.common import run_cache

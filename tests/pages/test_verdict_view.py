@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from medmodel.evaluation.conformal import ConformalPredictor, MeasuredSets
-from medmodel.evaluation.intervals import wilson
+from medmodel.evaluation.decision.conformal import ConformalPredictor, MeasuredSets
+from medmodel.evaluation.intervals.proportions import wilson
 from pages._shared.prediction.conformal_view import coverage_sentence
 from pages._shared.prediction.verdict_view import verdicts
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medmodel.evaluation.gallery import ImageFilter, image_table, select_images
 from medmodel.evaluation.predictions import Predictions
+from medmodel.evaluation.review.gallery import ImageFilter, image_table, select_images
 from medmodel.reports.advice import Advice, advice
 
 

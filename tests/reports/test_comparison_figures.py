@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from medmodel.evaluation.curves import precision_recall_curve, roc_curve
-from medmodel.evaluation.intervals import NOT_MEASURABLE, wilson
+from medmodel.evaluation.intervals.estimate import NOT_MEASURABLE
+from medmodel.evaluation.intervals.proportions import wilson
+from medmodel.evaluation.metrics.curves import precision_recall_curve, roc_curve
+from medmodel.evaluation.metrics.ranking_metrics import average_precision
 from medmodel.evaluation.predictions import Predictions
-from medmodel.evaluation.ranking_metrics import average_precision
 from medmodel.reports import comparison_figures, plots
 
 

@@ -15,11 +15,14 @@ import pytest
 from medmodel.core.settings.augmentation import Augmentation
 from medmodel.core.storage import write_json
 from medmodel.core.templating import render_template
+from medmodel.evaluation.calibration.temperature_scaling import (
+    fit_temperature,
+    store_temperature,
+)
 from medmodel.evaluation.decision.frozen_thresholds import freeze_thresholds
+from medmodel.evaluation.decision.thresholds import Rule, choose_thresholds
 from medmodel.evaluation.evaluation import evaluate
 from medmodel.evaluation.predictions import split_predictions
-from medmodel.evaluation.temperature_scaling import fit_temperature, store_temperature
-from medmodel.evaluation.thresholds import Rule, choose_thresholds
 from medmodel.language import speaking
 from medmodel.quality import indexing, report_store
 from medmodel.quality.issues import Issue

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medmodel.evaluation.decision.frozen_thresholds import freeze_thresholds
-from medmodel.evaluation.thresholds import Rule, choose_thresholds
+from medmodel.evaluation.decision.thresholds import Rule, choose_thresholds
 from medmodel.reports import evaluation_pdf
 from medmodel.reports.pdf_canvas import (
     LINE_HEIGHT,

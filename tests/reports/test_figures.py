@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from medmodel.evaluation.calibration import reliability_diagram
-from medmodel.evaluation.curves import (
+from medmodel.evaluation.calibration.calibration_metrics import reliability_diagram
+from medmodel.evaluation.metrics.curves import (
     decision_curve,
     precision_recall_curve,
     roc_curve,

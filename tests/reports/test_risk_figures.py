@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from medmodel.evaluation.clinical.risk import fit_risk
-from medmodel.evaluation.intervals import Estimate, LimitingGroup
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.intervals.minima import LimitingGroup
 from medmodel.reports.risk_figures import icon_array, icon_counts, prevalence_figure
 from tests.evaluation.clinical.test_risk import drawn
 

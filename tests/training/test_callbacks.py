@@ -22,7 +22,7 @@ from medmodel.evaluation.decision.frozen_thresholds import (
     freeze_thresholds,
     frozen_thresholds,
 )
-from medmodel.evaluation.thresholds import Rule
+from medmodel.evaluation.decision.thresholds import Rule
 from medmodel.networks.models import build_model
 from medmodel.runs.failures import NotANumberError
 from medmodel.runs.progress.status_writer import StatusWriter

@@ -24,8 +24,8 @@ from medmodel.core.config import config_for
 from medmodel.data.datasets import index_dataset
 from medmodel.data.prepared import Prepared, prepare
 from medmodel.data.splits import assign_splits, guess_patient_pattern
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.paired_tests import bootstrap_difference
+from medmodel.evaluation.comparison.paired_tests import bootstrap_difference
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.predictions import Predictions
 from medmodel.networks.features import FeatureNetwork, extract, instant_network
 from medmodel.networks.pipeline import balanced_weights

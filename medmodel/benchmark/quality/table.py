@@ -17,7 +17,7 @@ from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
 from medmodel.data.datasets import index_dataset
 from medmodel.data.splits import guess_patient_pattern
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.runs.progress.status_writer import StatusWriter
 from medmodel.runs.run_store import RunStore

@@ -16,7 +16,7 @@ from medmodel.benchmark.servers import temporary_workspace
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.data.phantoms import SIZE as SIZE_DRAWN
 from medmodel.data.synthetic import TRUTH, ensure_sample_dataset, write_phantoms
-from medmodel.evaluation import conformal
+from medmodel.evaluation.decision import conformal
 from medmodel.evaluation.robustness.corruption_test import MIDDLE
 from medmodel.imaging.corruptions import CORRUPTIONS
 from medmodel.imaging.images import decode, prepare_image

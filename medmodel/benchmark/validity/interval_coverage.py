@@ -24,29 +24,28 @@ from medmodel.benchmark.validity.risk_coverage import SAMPLES, SCORES, asked_ris
 from medmodel.benchmark.validity.segmentation_coverage import OUTLINES, asked_metrics
 from medmodel.benchmark.validity.simulation import Asked, Setting, simulate
 from medmodel.benchmark.validity.survival_coverage import POPULATIONS, asked_survival
-from medmodel.evaluation import comparison, conformal
-from medmodel.evaluation.calibration import bin_numbers, reliability_diagram
-from medmodel.evaluation.comparison import (
+from medmodel.evaluation.calibration.calibration_metrics import (
+    bin_numbers,
+    reliability_diagram,
+)
+from medmodel.evaluation.calibration.temperature_scaling import fit_temperature
+from medmodel.evaluation.comparison import model_comparison
+from medmodel.evaluation.comparison.model_comparison import (
     COMPARED,
     CommonImages,
     kind_of_difference,
 )
-from medmodel.evaluation.curves import (
+from medmodel.evaluation.decision import conformal
+from medmodel.evaluation.decision.thresholds import at_prevalence, outcome
+from medmodel.evaluation.intervals.estimate import Estimate, where_enough
+from medmodel.evaluation.intervals.minima import MINIMA, all_images, count_units
+from medmodel.evaluation.metrics.curves import (
     decision_curve,
     precision_recall_curve,
     roc_curve,
 )
-from medmodel.evaluation.intervals import (
-    MINIMA,
-    Estimate,
-    all_images,
-    count_units,
-    where_enough,
-)
-from medmodel.evaluation.metrics import METRICS, limiting_group
+from medmodel.evaluation.metrics.metric_table import METRICS, limiting_group
 from medmodel.evaluation.predictions import Predictions
-from medmodel.evaluation.temperature_scaling import fit_temperature
-from medmodel.evaluation.thresholds import at_prevalence, outcome
 
 SIMULATIONS = 100
 """Splits that are drawn of each population."""
@@ -117,7 +116,7 @@ class Interval(NamedTuple):
 
     Args:
         name: What it is of.
-        kind: Key of `intervals.MINIMA`.
+        kind: Key of `minima.MINIMA`.
         units: Images, or patients, of the smallest group that it rests on.
         estimate: The number with the interval.
     """
@@ -430,6 +429,6 @@ def _differences(
             a, b = (float(METRICS[metric].weighted(m, ones)[0]) for m in models)
             estimate = Estimate(a - b, 0.0, 0.0, len(models[0].truth))
         else:
-            estimate = comparison.difference(common, "a", "b", metric).estimate
+            estimate = model_comparison.difference(common, "a", "b", metric).estimate
         units = min(limiting_group(metric, model).count for model in models)
         yield Interval(f"difference of {metric}", kind, units, estimate)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from medmodel.benchmark.validity.simulation import Asked
 from medmodel.evaluation.clinical.random_readers import mean_of_readers, readers_against
-from medmodel.evaluation.intervals import MINIMA, all_images, where_enough
+from medmodel.evaluation.intervals.estimate import where_enough
+from medmodel.evaluation.intervals.minima import MINIMA, all_images
 
 READERS = (2, 3, 5, 10, 30)
 IMAGES = (10, 15, 20, 40)

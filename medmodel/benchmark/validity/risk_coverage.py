@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.clinical.risk import fit_risk
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.predictions import Predictions
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.predictions import Predictions
 
 

@@ -16,24 +16,31 @@ from medmodel.benchmark.servers import temporary_workspace
 from medmodel.benchmark.validity.simulation import SETTINGS, Setting, simulate
 from medmodel.core.config import config_for
 from medmodel.core.errors import DataError
-from medmodel.evaluation.bootstrap import (
+from medmodel.evaluation.calibration.calibration_metrics import reliability_diagram
+from medmodel.evaluation.comparison.model_comparison import COMPARED
+from medmodel.evaluation.comparison.paired_tests import (
+    accuracy_difference,
+    area_difference,
+)
+from medmodel.evaluation.decision.thresholds import at_prevalence, outcome
+from medmodel.evaluation.evaluation import evaluate_predictions
+from medmodel.evaluation.intervals.bootstrap import (
     draw_weights,
     percentile_interval,
     smallest_group,
 )
-from medmodel.evaluation.calibration import reliability_diagram
-from medmodel.evaluation.comparison import COMPARED
-from medmodel.evaluation.curves import (
+from medmodel.evaluation.metrics.curves import (
     decision_curve,
     precision_recall_curve,
     roc_curve,
     score_histogram,
 )
-from medmodel.evaluation.evaluation import evaluate_predictions
-from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
-from medmodel.evaluation.paired_tests import accuracy_difference, area_difference
+from medmodel.evaluation.metrics.metric_table import (
+    METRICS,
+    class_metrics,
+    overall_metrics,
+)
 from medmodel.evaluation.predictions import Predictions, subset
-from medmodel.evaluation.thresholds import at_prevalence, outcome
 from medmodel.reports import figures
 from medmodel.runs.run_index import SETTLED_SECONDS, entries
 from medmodel.runs.run_store import RunStore

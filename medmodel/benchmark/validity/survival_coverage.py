@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.benchmark.validity.simulation import Asked
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.survival.performance import concordance, kaplan_meier
 
 PATIENTS = (10, 20, 30, 50, 100, 200)

@@ -10,9 +10,9 @@ from medmodel.language import _
 if TYPE_CHECKING:
     import pandas as pd
 
-    from medmodel.evaluation.comparison import CommonImages
+    from medmodel.evaluation.comparison.model_comparison import CommonImages
     from medmodel.evaluation.cross_validation import Models
-    from medmodel.evaluation.intervals import Estimate
+    from medmodel.evaluation.intervals.estimate import Estimate
     from medmodel.runs.run import Run
 
 
@@ -45,7 +45,7 @@ def limits(models: Models, common: CommonImages) -> list[str]:
     import numpy as np
 
     from medmodel.data.sample_size import test_warnings
-    from medmodel.evaluation.intervals import MINIMA
+    from medmodel.evaluation.intervals.minima import MINIMA
     from medmodel.reports.run_facts import few_patients
 
     model = next(iter(common.models.values()))
@@ -70,7 +70,7 @@ def metrics_with_copies(models: Models) -> tuple[dict[str, dict[str, Estimate]],
 
     Empty where no copy was left out, or where labels of copies differ, with a sentence.
     """
-    from medmodel.evaluation import comparison
+    from medmodel.evaluation.comparison import model_comparison
     from medmodel.evaluation.cross_validation import digests_of_models
     from medmodel.runs.copies import copies_of, pooled_copies
 
@@ -78,4 +78,4 @@ def metrics_with_copies(models: Models) -> tuple[dict[str, dict[str, Estimate]],
     if not any(found.paths and not found.all_are_copies for found in copies):
         return {}, ""
     tables = {name: table_of(runs) for name, runs in models.items()}
-    return comparison.metrics_with_copies(tables, digests_of_models(models))
+    return model_comparison.metrics_with_copies(tables, digests_of_models(models))

@@ -9,7 +9,7 @@ from medmodel.cli.answers.numbers import estimate_values
 from medmodel.cli.output import say, say_table
 from medmodel.evaluation.groups.group_comparison import NOT_STATED
 from medmodel.evaluation.groups.run_groups import groups_of_run
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.language import _
 from medmodel.runs.run import Run
 

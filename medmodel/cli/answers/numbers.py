@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.language import _
 
 if TYPE_CHECKING:
-    from medmodel.evaluation.comparison import PairedDifference
+    from medmodel.evaluation.comparison.model_comparison import PairedDifference
     from medmodel.evaluation.segmentation.comparison import DiceDifference
 
 

@@ -14,7 +14,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.intervals import Estimate, wilson_at
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.intervals.proportions import wilson_at
 
 _NAN = float("nan")
 

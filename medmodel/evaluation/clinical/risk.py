@@ -18,13 +18,9 @@ from medmodel.evaluation.clinical.logistic_spline import (
     LogisticSpline,
     fit_logistic_spline,
 )
-from medmodel.evaluation.intervals import (
-    Estimate,
-    LimitingGroup,
-    Members,
-    where_enough,
-)
-from medmodel.evaluation.metrics import group_of_class
+from medmodel.evaluation.intervals.estimate import Estimate, where_enough
+from medmodel.evaluation.intervals.minima import LimitingGroup, Members
+from medmodel.evaluation.metrics.metric_table import group_of_class
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _
 

@@ -15,21 +15,20 @@ from medmodel.evaluation.clinical.random_readers import (
     readers_against,
 )
 from medmodel.evaluation.clinical.reading_room import PhoneAnswer, ReadingRoom
-from medmodel.evaluation.comparison import (
+from medmodel.evaluation.comparison.model_comparison import (
     CommonImages,
     PairedDifference,
     common_images,
     difference,
 )
-from medmodel.evaluation.intervals import (
+from medmodel.evaluation.comparison.paired_tests import holm
+from medmodel.evaluation.intervals.estimate import (
     NOT_MEASURABLE,
     Estimate,
-    Members,
-    all_images,
     where_enough,
 )
-from medmodel.evaluation.metrics import METRICS, group_of_class
-from medmodel.evaluation.paired_tests import holm
+from medmodel.evaluation.intervals.minima import Members, all_images
+from medmodel.evaluation.metrics.metric_table import METRICS, group_of_class
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import N_, _
 from medmodel.runs.copies import independent_predictions

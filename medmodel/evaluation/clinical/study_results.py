@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.clinical.reader_study import Answer, ReaderStudy
-from medmodel.evaluation.comparison import (
+from medmodel.evaluation.comparison.model_comparison import (
     CommonImages,
     PairedDifference,
     common_images,
     compare,
 )
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.language import N_, _
 from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import Run
@@ -55,7 +55,7 @@ class StudyResults:
     seconds_aided: float
 
     def differences(self, metric: str) -> list[PairedDifference]:
-        """Every pair by one metric, corrected by Holm; see `comparison.compare`."""
+        """Every pair by one metric, corrected by Holm; as in `compare`."""
         return compare(self.common, metric)
 
 
@@ -145,7 +145,7 @@ def results_table(
 
     Args:
         results: As from `study_results`.
-        metrics: Keys of `metrics.METRICS`.
+        metrics: Keys of `metric_table.METRICS`.
         position: The positive class of two; None for means over the classes.
     """
     rows = []

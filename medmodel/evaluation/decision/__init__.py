@@ -1,1 +1,1 @@
-"""Decision: how scores become the predicted class."""
+"""Decision: how scores become predicted classes, calls, and conformal sets."""

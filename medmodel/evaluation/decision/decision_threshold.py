@@ -15,20 +15,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from medmodel.evaluation.comparison.paired_tests import accuracy_difference
 from medmodel.evaluation.decision.predicted_class import (
     between_ends,
     predicted_positions,
 )
-from medmodel.evaluation.intervals import (
-    Estimate,
-    all_images,
-    variance_and_quantile,
-    where_enough,
-)
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.paired_tests import accuracy_difference
+from medmodel.evaluation.decision.thresholds import Rule, choose_threshold
+from medmodel.evaluation.intervals.estimate import Estimate, where_enough
+from medmodel.evaluation.intervals.minima import all_images
+from medmodel.evaluation.intervals.variance import variance_and_quantile
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.predictions import Predictions, by_highest_score, subset
-from medmodel.evaluation.thresholds import Rule, choose_threshold
 from medmodel.language import _, join_sentences
 from medmodel.runs.status import DecisionThreshold
 

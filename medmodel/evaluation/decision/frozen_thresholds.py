@@ -10,8 +10,8 @@ from typing import Any
 
 from medmodel.core.errors import MALFORMED, DataError
 from medmodel.core.storage import damaged, newer, read_json, write_json
+from medmodel.evaluation.decision.thresholds import Outcome, Rule, Rules, outcome
 from medmodel.evaluation.predictions import Predictions
-from medmodel.evaluation.thresholds import Outcome, Rule, Rules, outcome
 from medmodel.language import _
 from medmodel.runs.run import Run
 from medmodel.runs.status import LATEST_TIME

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.temperature_scaling import Temperature, apply_temperature
+from medmodel.evaluation.calibration.temperature_scaling import (
+    Temperature,
+    apply_temperature,
+)
 from medmodel.language import _, format_number
 from medmodel.runs.run import Run
 from medmodel.runs.status import DecisionThreshold

@@ -1,1 +1,1 @@
-"""Groups of test images by their attributes, compared with each other."""
+"""Groups of test images: compared by their attributes, or looked at as subgroups."""

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.paired_tests import holm
+from medmodel.evaluation.comparison.paired_tests import holm
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.predictions import Predictions, subset
 from medmodel.language import N_, _, ngettext
 

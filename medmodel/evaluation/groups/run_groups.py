@@ -11,13 +11,13 @@ from medmodel.data.attributes.image_attributes import (
     image_attributes,
 )
 from medmodel.data.folders import safe_folder
+from medmodel.evaluation.decision.positive_class import positive_class
 from medmodel.evaluation.groups.group_comparison import (
     NOT_STATED,
     GroupComparison,
     compare_groups,
 )
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.positive_class import positive_class
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.predictions import split_predictions
 from medmodel.language import _
 from medmodel.runs.copies import independent_predictions

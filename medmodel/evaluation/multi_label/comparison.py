@@ -13,27 +13,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from medmodel.core.errors import DataError
-from medmodel.evaluation.comparison import (
+from medmodel.evaluation.comparison.model_comparison import (
     CommonImages,
     PairedDifference,
     difference,
     is_one_image,
     kind_of_difference,
 )
+from medmodel.evaluation.comparison.paired_tests import holm, mean_area_difference
 from medmodel.evaluation.cross_validation import (
     Models,
     digests_of_models,
     pooled_findings,
 )
-from medmodel.evaluation.intervals import Estimate, where_enough
-from medmodel.evaluation.metrics import METRICS, limiting_group
+from medmodel.evaluation.intervals.estimate import Estimate, where_enough
+from medmodel.evaluation.metrics.metric_table import METRICS, limiting_group
+from medmodel.evaluation.metrics.ranking_metrics import class_area, mean_area
 from medmodel.evaluation.multi_label.finding_results import (
     FINDING,
     finding_predictions,
     mean_area_of,
 )
-from medmodel.evaluation.paired_tests import holm, mean_area_difference
-from medmodel.evaluation.ranking_metrics import class_area, mean_area
 from medmodel.language import N_, _, ngettext
 from medmodel.runs.copies import independent_findings
 from medmodel.runs.tables.findings import finding_names, truth_and_score

@@ -16,23 +16,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation import intervals
-from medmodel.evaluation.intervals import NOT_MEASURABLE, Estimate
-from medmodel.evaluation.metrics import METRICS, limiting_group
-from medmodel.evaluation.predictions import Predictions, patient_numbers, split_rows
-from medmodel.evaluation.ranking_metrics import (
-    ClassArea,
-    class_area,
-    mean_area,
-    mean_precision,
-)
-from medmodel.evaluation.temperature_scaling import (
+from medmodel.evaluation.calibration.temperature_scaling import (
     Temperature,
     apply_temperature,
     calibrate,
     fit_temperature,
 )
-from medmodel.evaluation.thresholds import Outcome, Rule, choose_threshold, outcome
+from medmodel.evaluation.decision.thresholds import (
+    Outcome,
+    Rule,
+    choose_threshold,
+    outcome,
+)
+from medmodel.evaluation.intervals.estimate import (
+    NOT_MEASURABLE,
+    Estimate,
+    where_enough,
+)
+from medmodel.evaluation.metrics.metric_table import METRICS, limiting_group
+from medmodel.evaluation.metrics.ranking_metrics import (
+    ClassArea,
+    class_area,
+    mean_area,
+    mean_precision,
+)
+from medmodel.evaluation.predictions import Predictions, patient_numbers, split_rows
 from medmodel.language import _
 from medmodel.runs.tables.findings import finding_names, truth_and_score
 
@@ -258,7 +266,7 @@ def _mean_auc(
         return NOT_MEASURABLE
     groups = [limiting_group("auc", each, FINDING) for each in data]
     smallest = min(groups, key=lambda group: group.count)
-    return intervals.where_enough(area.estimate(data[0].patients), "auc", smallest)
+    return where_enough(area.estimate(data[0].patients), "auc", smallest)
 
 
 def mean_area_of(data: Sequence[Predictions]) -> Estimate:
@@ -276,7 +284,7 @@ def _mean_precision(data: Sequence[Predictions]) -> Estimate:
     estimate = mean_precision(ranked, data[0].patients)
     groups = [limiting_group("average_precision", each, FINDING) for each in data]
     smallest = min(groups, key=lambda group: group.count)
-    return intervals.where_enough(estimate, "average_precision", smallest)
+    return where_enough(estimate, "average_precision", smallest)
 
 
 def _exact(data: Sequence[Predictions], decisions: Sequence[Decision]) -> Estimate:

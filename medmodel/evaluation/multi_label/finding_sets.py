@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.conformal import (
+from medmodel.evaluation.decision.conformal import (
     COVERAGES,
     ROUNDING,
     below_target,
@@ -25,13 +25,13 @@ from medmodel.evaluation.conformal import (
     score_threshold,
     shortfall,
 )
-from medmodel.evaluation.intervals import (
+from medmodel.evaluation.intervals.estimate import (
     NOT_MEASURABLE,
     Estimate,
-    all_images,
-    proportion,
     where_enough,
 )
+from medmodel.evaluation.intervals.minima import all_images
+from medmodel.evaluation.intervals.proportions import proportion
 from medmodel.evaluation.multi_label.finding_results import (
     FINDING,
     finding_predictions,

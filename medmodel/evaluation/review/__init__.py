@@ -1,1 +1,1 @@
-"""Review: which labels to look at, and refits with the corrected ones."""
+"""Review: images, which labels to look at, and refits with the corrected ones."""

@@ -28,13 +28,14 @@ from medmodel.data.corrections.label_corrections import (
 )
 from medmodel.data.datasets import index_folder
 from medmodel.data.folders import safe_folder
+from medmodel.evaluation.comparison.paired_tests import accuracy_difference
 from medmodel.evaluation.decision.predicted_class import (
     decision_threshold,
     predicted_positions,
 )
-from medmodel.evaluation.intervals import Estimate, all_images, where_enough
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.paired_tests import accuracy_difference
+from medmodel.evaluation.intervals.estimate import Estimate, where_enough
+from medmodel.evaluation.intervals.minima import all_images
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.language import SOURCE, _, speaking
 from medmodel.runs import queue, run_index

@@ -19,19 +19,14 @@ from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS, MedModelErro
 from medmodel.core.processes.background import BackgroundTask, TaskState
 from medmodel.core.regular_files import open_regular
 from medmodel.core.storage import damaged, newer, replacing
+from medmodel.evaluation.comparison.paired_tests import accuracy_difference, holm
 from medmodel.evaluation.decision.predicted_class import (
     decision_threshold,
     predicted_positions,
 )
-from medmodel.evaluation.intervals import (
-    MINIMA,
-    Estimate,
-    all_images,
-    enough,
-    where_enough,
-)
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.paired_tests import accuracy_difference, holm
+from medmodel.evaluation.intervals.estimate import Estimate, where_enough
+from medmodel.evaluation.intervals.minima import MINIMA, all_images, enough
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.imaging.corruptions import CORRUPTIONS, STRENGTHS
 from medmodel.language import N_, _, join_sentences, ngettext

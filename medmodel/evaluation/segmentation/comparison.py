@@ -15,10 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medmodel.core.errors import DataError
-from medmodel.evaluation.bootstrap import percentile_interval
-from medmodel.evaluation.comparison import SIGNIFICANT, is_one_image, p_value_text
-from medmodel.evaluation.intervals import Estimate, LimitingGroup
-from medmodel.evaluation.paired_tests import holm
+from medmodel.evaluation.comparison.model_comparison import (
+    SIGNIFICANT,
+    is_one_image,
+    p_value_text,
+)
+from medmodel.evaluation.comparison.paired_tests import holm
+from medmodel.evaluation.intervals.bootstrap import percentile_interval
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.intervals.minima import LimitingGroup
 from medmodel.evaluation.segmentation.summary import in_mm, units_of
 from medmodel.language import N_, _, ngettext
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medmodel.core.errors import DataError
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.segmentation.summary import metrics
 from medmodel.language import _
 

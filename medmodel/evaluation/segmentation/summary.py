@@ -1,9 +1,9 @@
 """Numbers of a segmentation with 95 % intervals, patients kept together.
 
 Shares and what lies between 0 and 1 have Wilson's interval with as many independent
-images as their variance amounts to, as in `intervals`; errors and distances, which have
-no end above, one on the logarithmic scale. Means are over images that hold the class:
-where there is nothing to outline Dice says nothing.
+images as their variance amounts to, as in `intervals.variance`; errors and distances,
+which have no end above, one on the logarithmic scale. Means are over images that hold
+the class: where there is nothing to outline Dice says nothing.
 """
 
 from __future__ import annotations
@@ -14,14 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.intervals import (
-    Estimate,
-    LimitingGroup,
-    Minimum,
-    Z,
-    variance_and_quantile,
-    wilson_at,
-)
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.intervals.minima import LimitingGroup, Minimum
+from medmodel.evaluation.intervals.proportions import wilson_at
+from medmodel.evaluation.intervals.variance import Z, variance_and_quantile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +32,7 @@ MINIMA: dict[str, Minimum] = {
 }
 """Metric -> the fewest images, or patients where they are known, with an interval.
 
-As `intervals.MINIMA`, from the benchmark row `interval_coverage`. Where one outline in
+As `minima.MINIMA`, from the benchmark row `interval_coverage`. Where one outline in
 ten fails altogether, ten images often show none that does.
 """
 _NAN = float("nan")

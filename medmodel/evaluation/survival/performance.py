@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medmodel.evaluation.intervals import Z
+from medmodel.evaluation.intervals.variance import Z
 
 Floats = NDArray[np.float64]
 Marks = NDArray[np.bool_]

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from medmodel.core.errors import DataError
 from medmodel.core.templating import render_template
-from medmodel.evaluation.curves import precision_recall_curve, roc_curve
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.calibration.temperature_scaling import calibrate
+from medmodel.evaluation.metrics.curves import precision_recall_curve, roc_curve
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.multi_label.finding_results import (
     FINDING,
     Decision,
@@ -23,7 +24,6 @@ from medmodel.evaluation.multi_label.run_findings import (
     RunFindings,
     run_findings,
 )
-from medmodel.evaluation.temperature_scaling import calibrate
 from medmodel.language import _, join_sentences
 from medmodel.language.right_to_left import isolated
 from medmodel.reports import glossary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from medmodel.core.errors import value_or_problem
 from medmodel.data.multi_label.findings import split_findings
 from medmodel.data.multi_label.sample_size import findings_warnings
-from medmodel.evaluation.intervals import MINIMA
+from medmodel.evaluation.intervals.minima import MINIMA
 from medmodel.evaluation.multi_label.finding_results import (
     FindingResult,
     FindingsEvaluation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from medmodel.core.errors import DataError
-from medmodel.evaluation.curves import roc_curve
+from medmodel.evaluation.metrics.curves import roc_curve
 from medmodel.evaluation.multi_label.finding_results import (
     FINDING,
     finding_predictions,

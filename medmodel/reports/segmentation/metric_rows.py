@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.segmentation.evaluation import SegmentationEvaluation
 from medmodel.evaluation.segmentation.summary import in_mm
 from medmodel.language import N_, _, format_number

@@ -15,8 +15,8 @@ from medmodel.data.folders import safe_folder
 from medmodel.data.layout import list_files
 from medmodel.data.prepared import prepare
 from medmodel.ensembles.members import common_preprocessing, common_split
+from medmodel.evaluation.calibration.temperature_scaling import fit_temperature
 from medmodel.evaluation.predictions import split_predictions
-from medmodel.evaluation.temperature_scaling import fit_temperature
 from medmodel.inference import prediction
 from medmodel.language import _
 from medmodel.networks.ensemble import Part, ensemble_model, part_name

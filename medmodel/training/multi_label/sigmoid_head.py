@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from medmodel.evaluation.ranking_metrics import auc_components
+from medmodel.evaluation.metrics.ranking_metrics import auc_components
 from medmodel.networks.features import FEATURES
 from medmodel.training.context import TrainingContext
 from medmodel.training.logistic_regression import (

@@ -10,20 +10,23 @@ import streamlit as st
 from medmodel.core.errors import DataError
 from medmodel.data import sample_size
 from medmodel.data.datasets import index_folder, load_index
-from medmodel.evaluation import gallery
-from medmodel.evaluation.curves import (
+from medmodel.evaluation.calibration.temperature_scaling import (
+    Temperature,
+    fit_temperature,
+)
+from medmodel.evaluation.evaluation import Evaluation, evaluate_predictions
+from medmodel.evaluation.groups.subgroups import ALL, Subgroup, with_facts
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.curves import (
     DecisionCurve,
     ThresholdCurve,
     decision_curve,
     precision_recall_curve,
     roc_curve,
 )
-from medmodel.evaluation.evaluation import Evaluation, evaluate_predictions
-from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import class_metrics, overall_metrics
+from medmodel.evaluation.metrics.metric_table import class_metrics, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions, subset
-from medmodel.evaluation.subgroups import ALL, Subgroup, with_facts
-from medmodel.evaluation.temperature_scaling import Temperature, fit_temperature
+from medmodel.evaluation.review import gallery
 from medmodel.language import _
 from medmodel.runs.copies import Copies, copies_of, independent_predictions, with_copies
 from medmodel.runs.run import Run

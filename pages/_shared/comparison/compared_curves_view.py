@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation.curves import ThresholdCurve
+from medmodel.evaluation.metrics.curves import ThresholdCurve
 from medmodel.language import _
 from medmodel.reports import comparison_figures
 from medmodel.runs import run_table

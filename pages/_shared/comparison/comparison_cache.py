@@ -8,18 +8,23 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation import comparison, cross_validation
-from medmodel.evaluation.comparison import (
+from medmodel.evaluation import cross_validation
+from medmodel.evaluation.comparison import model_comparison
+from medmodel.evaluation.comparison.model_comparison import (
     CommonImages,
     PairedDifference,
     common_images,
     compare,
 )
 from medmodel.evaluation.cross_validation import Models
-from medmodel.evaluation.curves import ThresholdCurve, precision_recall_curve, roc_curve
-from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import class_metrics as metrics_of_class
-from medmodel.evaluation.metrics import overall_metrics
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.curves import (
+    ThresholdCurve,
+    precision_recall_curve,
+    roc_curve,
+)
+from medmodel.evaluation.metrics.metric_table import class_metrics as metrics_of_class
+from medmodel.evaluation.metrics.metric_table import overall_metrics
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import SOURCE, speaking
 from medmodel.runs.run import Run
@@ -90,7 +95,7 @@ def metrics_with_copies(
     """
     tables = {name: _table(f, versions) for name, f, versions in runs}
     with speaking(SOURCE):  # whoever reads it may speak another language
-        return comparison.metrics_with_copies(tables, _digests(runs))
+        return model_comparison.metrics_with_copies(tables, _digests(runs))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -12,14 +12,15 @@ import streamlit as st
 from medmodel.core.errors import value_or_problem
 from medmodel.data.sample_size import test_warnings
 from medmodel.evaluation import cross_validation
-from medmodel.evaluation.comparison import (
+from medmodel.evaluation.comparison.model_comparison import (
     COMPARED,
     CommonImages,
     PairedDifference,
     why_not_told,
 )
-from medmodel.evaluation.intervals import MINIMA, Estimate
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.intervals.minima import MINIMA
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.language import _, join_sentences, translate
 from medmodel.reports import comparison_figures
 from medmodel.reports.run_facts import few_patients, training_size_warnings

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation.comparison import CommonImages, disagreements
+from medmodel.evaluation.comparison.model_comparison import CommonImages, disagreements
 from medmodel.evaluation.decision.predicted_class import highest_classes
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _

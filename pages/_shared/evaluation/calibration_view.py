@@ -9,12 +9,12 @@ import streamlit as st
 
 from medmodel.core import audit
 from medmodel.core.errors import value_or_problem
-from medmodel.evaluation import temperature_scaling
-from medmodel.evaluation.calibration import reliability_diagram
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.calibration import temperature_scaling
+from medmodel.evaluation.calibration.calibration_metrics import reliability_diagram
+from medmodel.evaluation.calibration.temperature_scaling import Temperature, calibrate
+from medmodel.evaluation.groups.subgroups import Subgroup
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.predictions import Predictions
-from medmodel.evaluation.subgroups import Subgroup
-from medmodel.evaluation.temperature_scaling import Temperature, calibrate
 from medmodel.language import _, translate
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run

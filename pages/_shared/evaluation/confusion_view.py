@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from medmodel.evaluation import gallery
 from medmodel.evaluation.evaluation import Evaluation
-from medmodel.evaluation.subgroups import Subgroup
+from medmodel.evaluation.groups.subgroups import Subgroup
+from medmodel.evaluation.review import gallery
 from medmodel.language import _, ngettext
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run

@@ -13,7 +13,7 @@ from medmodel.core import audit
 from medmodel.core.config import TrainConfig
 from medmodel.evaluation import cross_validation
 from medmodel.evaluation.cross_validation import CrossValidation, RunsSummary
-from medmodel.evaluation.metrics import METRICS, overall_metrics
+from medmodel.evaluation.metrics.metric_table import METRICS, overall_metrics
 from medmodel.evaluation.predictions import Predictions, split_predictions
 from medmodel.language import _, join_sentences, ngettext
 from medmodel.runs import queue, run_index

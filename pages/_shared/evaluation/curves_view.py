@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core.errors import value_or_problem
-from medmodel.evaluation import curves
 from medmodel.evaluation.decision.frozen_thresholds import frozen_thresholds
-from medmodel.evaluation.intervals import too_few
-from medmodel.evaluation.subgroups import Subgroup
+from medmodel.evaluation.groups.subgroups import Subgroup
+from medmodel.evaluation.intervals.minima import too_few
+from medmodel.evaluation.metrics import curves
 from medmodel.language import _, translate
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run

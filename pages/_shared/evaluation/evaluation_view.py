@@ -10,7 +10,7 @@ import streamlit as st
 
 from medmodel.core.errors import DataError, MedModelError, value_or_problem
 from medmodel.evaluation.evaluation import Evaluation
-from medmodel.evaluation.intervals import MINIMA
+from medmodel.evaluation.intervals.minima import MINIMA
 from medmodel.evaluation.predictions import shared_patients
 from medmodel.language import _, join_sentences, ngettext, translate
 from medmodel.reports.run_facts import (

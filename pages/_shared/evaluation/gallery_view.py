@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation import gallery
-from medmodel.evaluation.gallery import ORDERS, ImageFilter
-from medmodel.evaluation.subgroups import ALL, Subgroup
+from medmodel.evaluation.groups.subgroups import ALL, Subgroup
+from medmodel.evaluation.review import gallery
+from medmodel.evaluation.review.gallery import ORDERS, ImageFilter
 from medmodel.language import _, ngettext
 from medmodel.reports import plots
 from medmodel.reports.case.predicted_class import with_tie

@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.data.folders import safe_folder
+from medmodel.evaluation.decision.positive_class import positive_class
 from medmodel.evaluation.groups.group_comparison import NOT_STATED, GroupResult
 from medmodel.evaluation.groups.run_groups import RunGroups, group_table, groups_of_run
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.positive_class import positive_class
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.language import _, present_language
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache

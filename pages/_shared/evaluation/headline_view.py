@@ -7,12 +7,12 @@ import streamlit as st
 from medmodel.core import audit
 from medmodel.core.errors import value_or_problem
 from medmodel.evaluation.decision.decision_threshold import threshold_effect
+from medmodel.evaluation.decision.positive_class import choose_positive, positive_class
 from medmodel.evaluation.decision.predicted_class import decision_threshold
 from medmodel.evaluation.evaluation import Evaluation
-from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.positive_class import choose_positive, positive_class
-from medmodel.evaluation.subgroups import ALL, Subgroup
+from medmodel.evaluation.groups.subgroups import ALL, Subgroup
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.language import N_, _
 from medmodel.reports import plots
 from medmodel.reports.glossary import METRIC_TERMS

@@ -5,10 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import METRICS, class_metrics, overall_metrics
-from medmodel.evaluation.positive_class import positive_class
-from medmodel.evaluation.subgroups import ALL, Subgroup
+from medmodel.evaluation.decision.positive_class import positive_class
+from medmodel.evaluation.groups.subgroups import ALL, Subgroup
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.metric_table import (
+    METRICS,
+    class_metrics,
+    overall_metrics,
+)
 from medmodel.language import N_, _
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache

@@ -14,9 +14,7 @@ from medmodel.evaluation.decision.frozen_thresholds import (
     frozen_thresholds,
     later_choices,
 )
-from medmodel.evaluation.intervals import too_few
-from medmodel.evaluation.predictions import Predictions
-from medmodel.evaluation.thresholds import (
+from medmodel.evaluation.decision.thresholds import (
     Outcome,
     Rule,
     Rules,
@@ -24,6 +22,8 @@ from medmodel.evaluation.thresholds import (
     choose_thresholds,
     outcome,
 )
+from medmodel.evaluation.intervals.minima import too_few
+from medmodel.evaluation.predictions import Predictions
 from medmodel.language import N_, _, format_date, ngettext
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run

@@ -5,7 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from medmodel.evaluation.evaluation import Evaluation
-from medmodel.evaluation.subgroups import ALL, FACT_TITLES, Subgroup, subgroup_options
+from medmodel.evaluation.groups.subgroups import (
+    ALL,
+    FACT_TITLES,
+    Subgroup,
+    subgroup_options,
+)
 from medmodel.language import _
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache

@@ -10,10 +10,11 @@ import streamlit as st
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation import cross_validation
-from medmodel.evaluation.comparison import PairedDifference
-from medmodel.evaluation.curves import precision_recall_curve, roc_curve
-from medmodel.evaluation.intervals import MINIMA, Estimate
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.comparison.model_comparison import PairedDifference
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.intervals.minima import MINIMA
+from medmodel.evaluation.metrics.curves import precision_recall_curve, roc_curve
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.multi_label import comparison
 from medmodel.evaluation.multi_label.comparison import CommonFindings
 from medmodel.evaluation.multi_label.finding_results import FINDING

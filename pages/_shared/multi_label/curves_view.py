@@ -5,13 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from medmodel.evaluation.calibration import reliability_diagram
-from medmodel.evaluation.curves import (
+from medmodel.evaluation.calibration.calibration_metrics import reliability_diagram
+from medmodel.evaluation.calibration.temperature_scaling import calibrate
+from medmodel.evaluation.intervals.minima import too_few
+from medmodel.evaluation.metrics.curves import (
     ThresholdCurve,
     precision_recall_curve,
     roc_curve,
 )
-from medmodel.evaluation.intervals import too_few
 from medmodel.evaluation.multi_label.finding_results import (
     FINDING,
     Decision,
@@ -20,7 +21,6 @@ from medmodel.evaluation.multi_label.finding_results import (
 )
 from medmodel.evaluation.multi_label.run_findings import RunFindings
 from medmodel.evaluation.predictions import Predictions
-from medmodel.evaluation.temperature_scaling import calibrate
 from medmodel.language import _, join_sentences
 from medmodel.reports import figures, plots
 from medmodel.runs.run import Run

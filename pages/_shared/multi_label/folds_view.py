@@ -11,8 +11,8 @@ import streamlit as st
 
 from medmodel.evaluation import cross_validation
 from medmodel.evaluation.cross_validation import CrossValidation
-from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.multi_label.finding_results import (
     FINDING,
     finding_predictions,

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core.errors import value_or_problem
-from medmodel.evaluation import conformal
+from medmodel.evaluation.decision import conformal
 from medmodel.evaluation.multi_label.finding_sets import COVERAGE, by_name
 from medmodel.language import _, join_sentences, translate
 from medmodel.reports import plots

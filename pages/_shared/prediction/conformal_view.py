@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from medmodel.core.errors import MedModelError, RunError
 from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION
 from medmodel.core.storage import damaged
-from medmodel.evaluation import conformal
-from medmodel.evaluation.conformal import ConformalPredictor, MeasuredSets
+from medmodel.evaluation.decision import conformal
+from medmodel.evaluation.decision.conformal import ConformalPredictor, MeasuredSets
 from medmodel.evaluation.decision.predicted_class import predicted_positions
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _
 from medmodel.predictor import shared

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from medmodel.core import audit
 from medmodel.core.errors import value_or_problem
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.evaluation.calibration.temperature_scaling import stored_temperature
 from medmodel.evaluation.decision.predicted_class import (
     decision_sentence,
     highest_classes,
 )
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.ood.results import OodResult
-from medmodel.evaluation.temperature_scaling import stored_temperature
 from medmodel.imaging.images import Pixels
 from medmodel.language import _
 from medmodel.predictor import FIRST_CHOICE, ExplainOptions, shared

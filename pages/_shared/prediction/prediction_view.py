@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core.errors import MedModelError, value_or_problem
-from medmodel.evaluation.temperature_scaling import Temperature, stored_temperature
+from medmodel.evaluation.calibration.temperature_scaling import (
+    Temperature,
+    stored_temperature,
+)
 from medmodel.imaging.images import model_input_area
 from medmodel.imaging.untrusted import DataFile
 from medmodel.language import N_, _, ngettext, translate

@@ -8,8 +8,8 @@ import streamlit as st
 
 from medmodel.core.errors import MedModelError
 from medmodel.evaluation.clinical.risk import RiskModel, fit_risk
-from medmodel.evaluation.intervals import Estimate
-from medmodel.evaluation.positive_class import positive_class
+from medmodel.evaluation.decision.positive_class import positive_class
+from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.language import _, join_sentences, translate
 from medmodel.reports import plots
 from medmodel.reports.risk_figures import icon_array, icon_counts, prevalence_figure

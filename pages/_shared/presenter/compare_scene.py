@@ -7,7 +7,7 @@ import streamlit as st
 from medmodel.audience.slide import Slide
 from medmodel.core.errors import DataError
 from medmodel.evaluation import cross_validation
-from medmodel.evaluation.metrics import METRICS
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.language import _
 from medmodel.runs import run_index
 from medmodel.runs.run_entry import Entry

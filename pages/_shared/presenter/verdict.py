@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from medmodel.audience.slide import Bar
-from medmodel.evaluation.comparison import PairedDifference, why_not_told
-from medmodel.evaluation.intervals import Estimate
+from medmodel.evaluation.comparison.model_comparison import (
+    PairedDifference,
+    why_not_told,
+)
+from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.language import _
 from medmodel.reports import plots
 

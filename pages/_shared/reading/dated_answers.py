@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION
+from medmodel.evaluation.calibration.temperature_scaling import apply_temperature
 from medmodel.evaluation.clinical.recist import REPEATABILITY, Visit
 from medmodel.evaluation.clinical.time_line import (
     Reading,
@@ -18,7 +19,6 @@ from medmodel.evaluation.clinical.time_line import (
     reading_of,
     size_visits,
 )
-from medmodel.evaluation.temperature_scaling import apply_temperature
 from medmodel.language import _, format_date
 from medmodel.predictor import shared
 from medmodel.reports import plots

@@ -13,8 +13,8 @@ from medmodel.evaluation.clinical.room_results import (
     estimates_table,
     room_results,
 )
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.positive_class import positive_class
+from medmodel.evaluation.decision.positive_class import positive_class
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.language import _, join_sentences, ngettext
 from medmodel.runs.run import Run
 from pages._shared.common import widgets

@@ -14,8 +14,8 @@ from medmodel.evaluation.clinical.study_results import (
     results_table,
     study_results,
 )
-from medmodel.evaluation.metrics import METRICS
-from medmodel.evaluation.positive_class import positive_class
+from medmodel.evaluation.decision.positive_class import positive_class
+from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.language import _, ngettext
 from medmodel.runs.run import Run
 from pages._shared.common.downloads import csv_button

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from medmodel.cli.answers.numbers import estimate_values, metric_row, metric_values
-from medmodel.evaluation.intervals import NOT_MEASURABLE, Estimate
+from medmodel.evaluation.intervals.estimate import NOT_MEASURABLE, Estimate
 
 
 def test_values() -> None:

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from medmodel.core.errors import DataError
 from medmodel.evaluation.clinical.risk import RiskModel, fit_risk
-from medmodel.evaluation.intervals import LimitingGroup
+from medmodel.evaluation.intervals.minima import LimitingGroup
 from medmodel.evaluation.predictions import Predictions
 
 

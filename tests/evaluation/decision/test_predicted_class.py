@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from medmodel.core.errors import RunError
-from medmodel.evaluation.comparison import common_images
+from medmodel.evaluation.calibration.temperature_scaling import Temperature, calibrate
+from medmodel.evaluation.comparison.model_comparison import common_images
 from medmodel.evaluation.decision.predicted_class import (
     between_ends,
     calibrated_value,
@@ -19,7 +20,6 @@ from medmodel.evaluation.decision.predicted_class import (
 from medmodel.evaluation.evaluation import evaluate
 from medmodel.evaluation.image_prediction import Prediction
 from medmodel.evaluation.predictions import split_predictions, subset
-from medmodel.evaluation.temperature_scaling import Temperature, calibrate
 from medmodel.export.metadata import model_metadata
 from medmodel.runs import run_index
 from medmodel.runs.run import Run

@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from medmodel.core.errors import DataError
+from medmodel.evaluation.comparison.paired_tests import area_difference, holm
 from medmodel.evaluation.cross_validation import (
     complete_cross_validation,
     pooled_findings,
@@ -21,7 +22,6 @@ from medmodel.evaluation.multi_label.comparison import (
     compare_findings,
     compare_means,
 )
-from medmodel.evaluation.paired_tests import area_difference, holm
 from medmodel.runs import run_index
 from medmodel.runs.run_store import RunStore
 from tests.evaluation.multi_label.test_finding_results import drawn

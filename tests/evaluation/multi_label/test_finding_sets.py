@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medmodel.evaluation import conformal
-from medmodel.evaluation.conformal import below_target
+from medmodel.evaluation.decision import conformal
+from medmodel.evaluation.decision.conformal import below_target
 from medmodel.evaluation.multi_label.finding_sets import (
     FindingSets,
     by_name,

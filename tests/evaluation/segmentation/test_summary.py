@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medmodel.evaluation.intervals import LimitingGroup, wilson, wilson_at
+from medmodel.evaluation.intervals.minima import LimitingGroup
+from medmodel.evaluation.intervals.proportions import wilson, wilson_at
 from medmodel.evaluation.segmentation.summary import MINIMA, in_mm, metrics, worst
 
 

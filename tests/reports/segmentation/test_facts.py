@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from medmodel.evaluation.intervals import Estimate, LimitingGroup
+from medmodel.evaluation.intervals.estimate import Estimate
+from medmodel.evaluation.intervals.minima import LimitingGroup
 from medmodel.reports.segmentation import facts
 from medmodel.reports.segmentation.metric_rows import estimate_text, metric_rows
 from medmodel.runs.copies import copies_of

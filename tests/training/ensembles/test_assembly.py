@@ -11,8 +11,8 @@ import pytest
 from medmodel.core.errors import DataError, RunError
 from medmodel.core.job import UNATTENDED
 from medmodel.ensembles.members import submit
+from medmodel.evaluation.calibration.temperature_scaling import apply_temperature
 from medmodel.evaluation.predictions import split_predictions
-from medmodel.evaluation.temperature_scaling import apply_temperature
 from medmodel.export.report import export_folder
 from medmodel.inference import attribution, prediction
 from medmodel.inference.export_model import export_model

@@ -1,0 +1,1 @@
+"""Calibration: whether scores come true as often as they say; temperature scaling."""

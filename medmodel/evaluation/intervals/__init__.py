@@ -1,0 +1,1 @@
+"""95 % intervals: of what, by which estimator, from how many images on."""
