@@ -1,8 +1,11 @@
 """Ensemble: several classifiers as one flat Keras graph that averages probabilities.
 
 Lakshminarayanan, Pritzel and Blundell 2017, "Simple and Scalable Predictive Uncertainty
-Estimation using Deep Ensembles", NeurIPS. The graph ends as all models here do, in a
-softmax `Dense`, so it is saved, exported and asked like any of them.
+Estimation using Deep Ensembles", NeurIPS. The mean is geometric, a logarithmic opinion
+pool (Genest and Zidek 1986, Statistical Science 1, 114): unlike the arithmetic one it
+does not leave calibrated members less sure together than each is alone (Ranjan and
+Gneiting 2010, Journal of the Royal Statistical Society B 72, 71). The graph ends as all
+models here do, in a softmax `Dense`, so it is saved, exported and asked like any.
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ from medmodel.core.preprocessing import Preprocessing
 
 _LUMINANCE = (0.299, 0.587, 0.114)
 """ITU-R BT.601, as Pillow makes grey of colour."""
-_SMALLEST = 1e-30
-"""Keeps the logarithm of a probability of 0 finite."""
+_SMALLEST = 1e-7
+"""Added to probabilities: no member can rule out a class on which all others agree."""
 
 
 @dataclass(frozen=True)
@@ -53,28 +56,28 @@ def output_name(number: int) -> str:
 
 
 def ensemble_model(parts: Sequence[Part], preprocessing: Preprocessing) -> keras.Model:
-    """The mean of calibrated probabilities of several classifiers of the same classes.
+    """The geometric mean of calibrated probabilities of some classifiers.
 
     Args:
-        parts: At least two. Layers are named after their number, so that each can be
-            taken out of the graph again.
+        parts: At least two, of the same classes. Layers are named after their number,
+            so that each can be taken out of the graph again.
         preprocessing: Of the images; for parts that take smaller or grey ones these are
             shrunk, or made grey, inside the graph.
 
     Returns:
         A model from uint8 (n, size, size, channels) to float32 (n, num_classes), rows
-        summing to 1.
+        scaled to sum to 1.
     """
     images = keras.Input(preprocessing.shape, dtype="uint8", name="pixels")
     scores = [_scores(part, images, number) for number, part in enumerate(parts, 1)]
-    mean = layers.Average(dtype="float32", name="mean")(scores)
-    # The softmax of logarithms gives back what they were of.
-    logs = keras.ops.log(mean + _SMALLEST)
+    logs = [keras.ops.log(each + _SMALLEST) for each in scores]
+    mean = layers.Average(dtype="float32", name="mean")(logs)
+    # The softmax of logarithms gives back what they were of, summing to 1.
     classes = int(mean.shape[-1])
     last = layers.Dense(
         classes, activation="softmax", dtype="float32", name="probabilities"
     )
-    model = keras.Model(images, last(logs), name="ensemble")
+    model = keras.Model(images, last(mean), name="ensemble")
     last.set_weights([np.eye(classes), np.zeros(classes)])
     # Layers of the parts remember the graphs that they were copied from: made anew,
     # each has one output.

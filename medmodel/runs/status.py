@@ -163,6 +163,8 @@ class ModelFacts:
             None where the highest score decides, as in runs of earlier versions.
         flips: Over which mirror images its predictions are averaged.
         members: Of an ensemble the models whose probabilities it averages.
+        geometric: Of an ensemble whether their mean is the geometric one; that of
+            earlier versions is arithmetic.
     """
 
     class_names: list[str]
@@ -173,6 +175,7 @@ class ModelFacts:
     threshold: DecisionThreshold | None = None
     flips: Flips = "none"
     members: list[EnsembleMember] = field(default_factory=list)
+    geometric: bool = False
 
 
 @dataclass(frozen=True)

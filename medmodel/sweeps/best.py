@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import DataError, FileError, MedModelError, RunError
@@ -350,10 +351,10 @@ def _losses(
 
 
 def best_members(scores: Mapping[str, Predictions]) -> list[str]:
-    """Models whose mean has the lowest validation log loss, by forward selection.
+    """Models whose geometric mean has the lowest validation log loss.
 
-    Starts with the best one and adds whichever helps most, while any helps
-    (Caruana et al. 2004, "Ensemble Selection from Libraries of Models", ICML).
+    Forward selection: starts with the best one and adds whichever helps most, while any
+    helps (Caruana et al. 2004, "Ensemble Selection from Libraries of Models", ICML).
 
     Args:
         scores: Model -> what it says of the same validation images, in the same order.
@@ -361,11 +362,12 @@ def best_members(scores: Mapping[str, Predictions]) -> list[str]:
     if not scores:
         return []
     best = min(scores, key=lambda key: log_loss(scores[key]))
-    chosen, total = [best], scores[best].scores.copy()
+    logs = {key: np.log(data.scores + _SMALLEST) for key, data in scores.items()}
+    chosen, total = [best], logs[best].copy()
     truth, lowest = scores[best].truth, log_loss(scores[best])
     while len(chosen) < members.MOST:
         losses = {
-            key: _log_loss((total + data.scores) / (len(chosen) + 1), truth)
+            key: _log_loss(softmax((total + logs[key]) / (len(chosen) + 1), 1), truth)
             for key, data in scores.items()
             if key not in chosen and np.array_equal(data.truth, truth)
         }
@@ -373,6 +375,6 @@ def best_members(scores: Mapping[str, Predictions]) -> list[str]:
         if key is None or losses[key] > lowest - _WORTH_ADDING:
             break
         chosen.append(key)
-        total += scores[key].scores
+        total += logs[key]
         lowest = losses[key]
     return chosen

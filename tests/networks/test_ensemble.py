@@ -1,4 +1,4 @@
-"""Ensembles as one graph: the mean of calibrated probabilities, whatever the sizes."""
+"""Ensembles as one graph: the geometric mean, whatever the sizes."""
 
 from __future__ import annotations
 
@@ -62,14 +62,18 @@ def calibrated(part: Part, pixels: np.ndarray) -> np.ndarray:
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def test_the_mean_of_calibrated_probabilities(
+def geometric_mean(scores: list[np.ndarray]) -> np.ndarray:
+    product = np.prod(scores, axis=0) ** (1 / len(scores))
+    return product / product.sum(axis=1, keepdims=True)
+
+
+def test_the_geometric_mean_of_calibrated_probabilities(
     model: keras.Model, parts: list[Part], images: np.ndarray
 ) -> None:
     small = np.stack([prepare_image(pixels, SMALL) for pixels in images])
     seen = [images, images, small]
-    expected = np.mean(
-        [calibrated(part, pixels) for part, pixels in zip(parts, seen, strict=True)],
-        axis=0,
+    expected = geometric_mean(
+        [calibrated(part, pixels) for part, pixels in zip(parts, seen, strict=True)]
     )
     # The small part's pixels are rounded once more on the way through files.
     np.testing.assert_allclose(model(images, training=False), expected, atol=2e-3)
@@ -79,8 +83,22 @@ def test_large_parts_alone_are_averaged_exactly(
     parts: list[Part], images: np.ndarray
 ) -> None:
     model = ensemble_model(parts[:2], LARGE)
-    expected = np.mean([calibrated(part, images) for part in parts[:2]], axis=0)
-    np.testing.assert_allclose(model(images, training=False), expected, atol=1e-6)
+    expected = geometric_mean([calibrated(part, images) for part in parts[:2]])
+    np.testing.assert_allclose(model(images, training=False), expected, atol=1e-5)
+
+
+def test_no_member_rules_out_what_the_others_are_sure_of() -> None:
+    one, *others = [rooted(2, seed) for seed in range(3)]
+    for part, bias in [
+        (one, [300.0, 0.0]),
+        *((other, [0.0, 300.0]) for other in others),
+    ]:
+        kernel, _bias = part.layers[-1].get_weights()
+        part.layers[-1].set_weights([0 * kernel, np.array(bias)])
+    model = ensemble_model([Part(each, 1.0) for each in (one, *others)], LARGE)
+    scores = np.asarray(model(np.zeros((1, *LARGE.shape), np.uint8), training=False))
+    # Two against one: (1e-7 ** (1 / 3), 1e-7 ** (2 / 3)) before they are scaled.
+    np.testing.assert_allclose(scores, [[0.00462, 0.99538]], atol=1e-4)
 
 
 def test_it_is_flat_and_loads_in_safe_mode(

@@ -391,6 +391,14 @@ def test_members_are_added_while_they_help() -> None:
     assert best_members({"poor": poor, "one": one, "other": other}) == ["one", "other"]
     assert best_members({"one": one, "same": one}) == ["one"]
     assert best_members({"poor": poor}) == ["poor"]
+    # Their arithmetic mean would lose to the sure one's.
+    even, first, second = (
+        scores(0.78, 0.78, 0.22, 0.22),
+        scores(0.95, 0.6, 0.05, 0.4),
+        scores(0.6, 0.95, 0.4, 0.05),
+    )
+    three = {"even": even, "first": first, "second": second}
+    assert best_members(three) == ["even", "first", "second"]
     assert best_members({}) == []
     assert log_loss(one) == pytest.approx(-np.log([0.9, 0.3, 0.9, 0.9]).mean())
 

@@ -126,10 +126,15 @@ def _members(run: Run) -> str:
     ensemble = model.ensemble if model else None
     if ensemble is None:  # deleted since it was tested
         return _("Ensemble")
-    titles = ensemble.members.values()
+    members = _(", ").join(ensemble.members.values())
+    if model and model.model_facts.geometric:
+        return _(
+            "Ensemble: the geometric mean of the calibrated probabilities of {members}",
+            members=members,
+        )
     return _(
-        "Ensemble: the mean of the calibrated probabilities of {members}",
-        members=_(", ").join(titles),
+        "Ensemble: the arithmetic mean of the calibrated probabilities of {members}",
+        members=members,
     )
 
 

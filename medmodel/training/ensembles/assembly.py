@@ -163,6 +163,7 @@ def _make_model(run: Run, members: Sequence[Run], reporter: StatusWriter) -> Non
             int(model.count_params()),
             flips=first.flips,
             members=facts,
+            geometric=True,
         )
     )
     prediction.write_usual(run, usual)

@@ -30,9 +30,12 @@ def show_members(run: Run, ensemble: Ensemble) -> None:
             _show_table(run.model_facts.members)
             st.caption(
                 _(
-                    "The probabilities of the members, each calibrated on its "
-                    "validation images, are averaged. Their networks are part of this "
-                    "model: a member that is deleted takes nothing from it."
+                    "{mean} of the members' probabilities, each calibrated on its "
+                    "validation images. Their networks are part of this model: a "
+                    "member that is deleted takes nothing from it.",
+                    mean=_("Geometric mean")
+                    if run.model_facts.geometric
+                    else _("Arithmetic mean"),
                 )
             )
         if corrupted := corrupted_members(run):
