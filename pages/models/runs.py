@@ -12,9 +12,9 @@ from pages._shared.common.lineage import show_lineage
 from pages._shared.common.trash_view import show_trash, show_trashed_run, show_undo
 from pages._shared.common.widgets import errors_shown, page_header
 from pages._shared.common.words import plain
-from pages._shared.training import run_view
-from pages._shared.training.queue_view import show_queue
-from pages._shared.training.runs_table import open_run
+from pages._shared.runs import run_view
+from pages._shared.runs.queue_view import show_queue
+from pages._shared.runs.runs_table import open_run
 
 
 def show_list() -> None:

@@ -19,7 +19,7 @@ from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import EnsembleMember, RunStatus, Status
 from pages._shared.common.model_choice import day_and_time
-from pages._shared.training.bulk_actions import show_bulk_actions
+from pages._shared.runs.bulk_actions import show_bulk_actions
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, show_part
 

@@ -8,7 +8,7 @@ import pytest
 
 from medmodel.runs.run import Run
 from medmodel.runs.status import Failure, RunStatus, Status
-from pages._shared.training.live_chart import (
+from pages._shared.runs.live_chart import (
     FAILED_HEIGHT,
     HEIGHT,
     STRIP_HEIGHT,

@@ -20,8 +20,8 @@ from medmodel.runs.queue_plan import WaitingRun
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, RunStatus
-from pages._shared.training.queue_view import _when
-from pages._shared.training.run_view import purpose_of
+from pages._shared.runs.queue_view import _when
+from pages._shared.runs.run_view import purpose_of
 from tests.pages.page import labels, open_page
 
 NOTING = {"Pin", "Keep"}

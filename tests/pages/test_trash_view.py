@@ -10,7 +10,7 @@ from medmodel.runs import trash
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from pages._shared.common.trash_view import ask_to_empty
-from pages._shared.training.bulk_actions import delete_runs
+from pages._shared.runs.bulk_actions import delete_runs
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, press, said, show_part

@@ -30,7 +30,7 @@ from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.evaluation.external_validation_view import show_progress
 from pages._shared.multi_label.batch_view import show_flagged_findings
-from pages._shared.training.queue_view import place_sentence
+from pages._shared.runs.queue_view import place_sentence
 
 _PARQUET = "application/vnd.apache.parquet"
 

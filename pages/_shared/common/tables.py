@@ -14,6 +14,8 @@ ROW_HEIGHT = 38
 """Pixels of a row, and of the header."""
 _EDGES = 2
 """Pixels of a table's edges beside its height."""
+MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
+"""Style of a marked cell: read in light and dark, and not by colour alone."""
 # Only where fingers scroll, whose scroll bars do not show before they do. Above the
 # table: as high as its tools, which come there at a touch and would cover other text.
 _STYLE = """<style>

@@ -34,7 +34,7 @@ from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import pick_format, show_figure
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
-from pages._shared.common.tables import show_table
+from pages._shared.common.tables import MARK, show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison import comparison_cache
@@ -44,7 +44,6 @@ from pages._shared.comparison.compared_curves_view import (
     show_epochs,
 )
 from pages._shared.comparison.disagreement_view import show_disagreements
-from pages._shared.training.runs_table import MARK
 
 _FIRST_METRICS = ("accuracy", "auc", "balanced_accuracy")
 

@@ -1,1 +1,1 @@
-"""Parts of Train and Runs."""
+"""Parts of Train and Sweep: the data set, the settings, what varies."""

@@ -22,7 +22,7 @@ from medmodel.runs.queue_plan import expected_device, known_memory
 from pages._shared.common import widgets
 from pages._shared.common.tables import show_table
 from pages._shared.common.words import duration, plain, rounded
-from pages._shared.training.queue_view import memory_sentence
+from pages._shared.runs.queue_view import memory_sentence
 from pages._shared.training.train_form import default_device
 
 IMBALANCED = 3.0

@@ -26,10 +26,10 @@ from pages._shared.common.words import plain
 from pages._shared.evaluation.external_validation_view import show_progress
 from pages._shared.multi_label.diagnosis_view import worth_sentence
 from pages._shared.prediction.segmentation_view import dice_sentence
-from pages._shared.training.ensemble_view import show_members
-from pages._shared.training.live_chart import live_chart
-from pages._shared.training.notes_view import show_notes
-from pages._shared.training.run_actions import show_actions
+from pages._shared.runs.ensemble_view import show_members
+from pages._shared.runs.live_chart import live_chart
+from pages._shared.runs.notes_view import show_notes
+from pages._shared.runs.run_actions import show_actions
 
 LOG_LINES = 200
 _WIDEST = 96

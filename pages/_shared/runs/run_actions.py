@@ -15,7 +15,7 @@ from pages._shared.common import widgets
 from pages._shared.common.keyboard import primary_button
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.training.notes_view import pin_button
+from pages._shared.runs.notes_view import pin_button
 
 
 def show_actions(run: Run, status: Status) -> None:

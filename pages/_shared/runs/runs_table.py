@@ -16,11 +16,11 @@ from medmodel.runs.run_entry import Entry
 from medmodel.runs.status import RunStatus
 from pages._shared.common import widgets
 from pages._shared.common.legible import legible
-from pages._shared.common.tables import show_table
+from pages._shared.common.tables import MARK, show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, duration
 from pages._shared.comparison.model_picker import MOST
-from pages._shared.training.bulk_actions import show_bulk_actions
+from pages._shared.runs.bulk_actions import show_bulk_actions
 
 _RESULTS = N_("Results")
 _SETTINGS = N_("Settings that differ")
@@ -52,8 +52,6 @@ _CHOICE = 264
 _PIN, _RUN = N_("Pin"), N_("Run")
 _TRAINING = N_("Training")
 _TEST = N_("External test")
-# Read in light and dark, and not by colour alone.
-MARK = "background-color: rgba(230, 159, 0, 0.28); font-weight: 700"
 
 
 def open_run(entries: Sequence[Entry]) -> str:

@@ -12,7 +12,7 @@ from medmodel.language import present_language
 from medmodel.runs.run import Run
 from medmodel.runs.status import Status
 from pages._shared.common.widgets import at_least_high
-from pages._shared.training.live_texts import live_texts
+from pages._shared.runs.live_texts import live_texts
 
 ASSETS = REPOSITORY / "assets"
 SCRIPTS = ("live_notice.js", "live_samples.js", "live_chart.js")
