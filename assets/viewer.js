@@ -164,6 +164,12 @@ class Viewer {
       pane.append(this.canvas);
     }
     pane.append(title);
+    if (layer.warning) {
+      const warning = document.createElement("span");
+      warning.className = "mm-warning";
+      warning.textContent = layer.warning;
+      pane.append(warning);
+    }
     pane.place = layer.place;
     return pane;
   }

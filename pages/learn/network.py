@@ -15,7 +15,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.consent import ask_consent
 from pages._shared.common.image_view import show_image
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -211,7 +211,7 @@ def _layers(run: Run, case: Case, image: Pixels) -> list[Layer]:
     if len(starts) < 2:
         return layers
     step, end = len(layers) - 1, layers[-1].of - 1
-    first = st.segmented_control(
+    first = one_of(
         _(
             "Layers 2 to {last}, in parts; the last one always stands at the end",
             last=end + 1,

@@ -58,6 +58,7 @@ from pages._shared.prediction.segmentation_view import dice_sentence, show_outli
 from pages._shared.prediction.several_models_view import places, show_heatmaps
 from pages._shared.prediction.uploaded_files import (
     SAMPLES,
+    kept_files,
     take_photo,
     uploaded_files,
 )
@@ -67,8 +68,10 @@ OTHERS = "other-runs"
 MOST_MODELS = 4
 # So many models also say how sure they are; more are for a glance.
 _CLOSELY = 2
-# Letters that the lists of models have room for.
-_WIDEST = 38
+# Shares of the title, the list of models and, beside images, the field for more.
+_EMPTY, _BUSY = [1.2, 2.3], [0.85, 1.6, 1.05]
+# Letters that the lists of models have room for, beside images and without any.
+_WIDEST, _WIDEST_ALONE = 38, 52
 
 
 def get_cases(run: Run) -> tuple[list[Case], str]:
@@ -142,15 +145,29 @@ def _what_will_stand(run: Run) -> str:
     )
 
 
+def _looked_at() -> bool:
+    """Whether images were given, which then need the room of the first screen."""
+    return bool(kept_files() or st.session_state.get(SAMPLES))
+
+
 def show_empty(run: Run) -> None:
-    """What will be here, and one click that shows it."""
+    """What will be here, the field for images, and one click that shows samples."""
     with st.container(border=True):
         st.markdown(_what_will_stand(run))
-        if show_missing_dataset(run.config.dataset):
-            return
-        if st.button(_("Try 3 images from this run's test split"), type="primary"):
-            st.session_state[SAMPLES] = True
-            st.rerun()
+        if not _looked_at():
+            uploaded_files()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _offer_samples(run)
+            if not _looked_at():
+                take_photo()
+
+
+def _offer_samples(run: Run) -> None:
+    if show_missing_dataset(run.config.dataset):
+        return
+    if st.button(_("Try 3 images from this run's test split"), type="primary"):
+        st.session_state[SAMPLES] = True
+        st.rerun()
 
 
 def other_runs(run: Run) -> list[Run]:
@@ -327,12 +344,16 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
 
 
 def show() -> None:
-    title, models, images = st.columns([0.85, 1.6, 1.05], gap="medium")
+    looked_at = _looked_at()
+    title, models, *beside = st.columns(_BUSY if looked_at else _EMPTY, gap="medium")
     with title:
         widgets.page_header(_("Diagnose"), _("A model's prediction for an image."))
     with models:
         run = pick_model(
-            "diagnose", widest=_WIDEST, segmentations=True, multi_label=True
+            "diagnose",
+            widest=_WIDEST if looked_at else _WIDEST_ALONE,
+            segmentations=True,
+            multi_label=True,
         )
     if run is None:
         if not any_model(segmentations=True, multi_label=True):
@@ -348,13 +369,17 @@ def show() -> None:
     if not ask_consent("diagnose"):
         return
     warm(run)
-    with title:
-        take_photo()
-    with images:
-        cases, note = get_cases(run)
-        segments, multi_label = run.config.segments, run.config.multi_label
-        if note and not multi_label:
-            st.caption(f":material/science: {note}")
+    segments, multi_label = run.config.segments, run.config.multi_label
+    if not looked_at:
+        # What its owner removed is forgotten.
+        cases, note = uploaded([], run.model_facts.preprocessing), ""
+    else:
+        with title:
+            take_photo()
+        with beside[0]:
+            cases, note = get_cases(run)
+            if note and not multi_label:
+                st.caption(f":material/science: {note}")
     with models:
         alone = segments or multi_label
         others = other_runs(run) if cases and not alone else []

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from medmodel.language import N_, _
 from pages._shared.common import widgets
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.reading.follow_up_view import show_follow_up
 from pages._shared.reading.time_line_view import show_time_line
 
@@ -18,7 +16,7 @@ VIEWS = {
 widgets.page_header(
     _("Follow-up"), _("Measured lesions over time, and RECIST 1.1 as arithmetic.")
 )
-view = st.segmented_control(
+view = one_of(
     _("What to look at"),
     list(VIEWS),
     format_func=legible(_),

@@ -240,6 +240,23 @@ def test_on_a_phone_one_image_is_behind_the_slider(
     context.close()
 
 
+@pytest.mark.parametrize("layout", ["Side by side", "Slider"])
+def test_what_stands_on_a_map_has_one_line_in_150_pixels(
+    page: Page, app: AppServer, run: Run, layout: str
+) -> None:
+    viewer = with_image(page, app, run, drawn_image(run))
+    viewer.get_by_role("button", name=layout).click()
+    for width in (150, 200, 400):
+        viewer.evaluate(f"e => e.style.width = 'calc({2 * width}px + 0.5rem)'")
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        for words in ("Saliency map", "Not a lesion's outline"):
+            box = viewer.get_by_text(words, exact=True).bounding_box()
+            pane = viewer.get_by_alt_text("laid over").locator("..").bounding_box()
+            assert box and pane and box["height"] < 30
+            assert pane["x"] <= box["x"]
+            assert box["x"] + box["width"] <= pane["x"] + pane["width"]
+
+
 def test_on_stage_the_images_are_large_and_keys_are_theirs(
     page: Page, app: AppServer, run: Run
 ) -> None:

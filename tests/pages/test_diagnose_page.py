@@ -129,6 +129,19 @@ def test_an_external_test_stands_for_the_model_that_it_tests(runs: Runs) -> None
         RunStore().delete(test)
 
 
+def test_without_an_image_the_field_for_images_stands_in_the_middle(
+    runs: Runs,
+) -> None:
+    app = opened(runs[0])
+    assert app.file_uploader and not any(c.get("file_uploader") for c in app.columns)
+    drop(app, ("a.png", b"no image"))
+    assert any(column.get("file_uploader") for column in app.columns)
+    # Back to the empty page nothing is left of what its owner removed.
+    drop(app)
+    assert not app.session_state["cases-diagnose"] and not app.warning
+    assert not any(column.get("file_uploader") for column in app.columns)
+
+
 def test_numbers_are_those_of_predictions_csv(runs: Runs) -> None:
     run, files = runs[0], pictures(runs[0])
     app = opened(run)

@@ -160,20 +160,45 @@ def test_on_a_phone_a_label_is_cut_before_its_end(
         type(st.context), "headers", property(lambda _context: {"User-Agent": agent})
     )
     label = "Chest radiographs · Instant · test accuracy 83 % (90) · 28 Nov 2026, 23:28"
-    (shown,) = distinct_labels({"20261128-232800-abcdef": label}, 60).values()
-    assert len(shown) <= room < len(label)
-    assert shown.startswith("Chest rad") and shown.endswith(" · 28 Nov 2026, 23:28")
+    runs = {"20261128-232800-abcdef": label}
+    runs["20261128-232900-abcdef"] = label.replace("23:28", "23:29")
+    for minute, shown in zip((28, 29), distinct_labels(runs, 60).values(), strict=True):
+        assert len(shown) <= room < len(label)
+        assert shown.startswith("Chest rad")
+        assert shown.endswith(f" · 28 Nov 2026, 23:{minute}")
+
+
+@pytest.mark.parametrize(
+    ("widest", "shown"),
+    [
+        (
+            72,
+            "Sample CT phantoms · Compact CNN · test accuracy 83 % (9) · 8 Nov, 9:28",
+        ),
+        (52, "Sample CT phantoms · Compact CNN · 8 Nov, 9:28"),
+        (38, "Sample CT phantoms · Compact CNN"),
+        (26, "Sample CT p… · Compact CNN"),
+    ],
+)
+def test_of_a_label_its_recipe_is_cut_last(widest: int, shown: str) -> None:
+    label = "Sample CT phantoms · Compact CNN · test accuracy 83 % (9) · 8 Nov, 9:28"
+    assert distinct_labels({"one": label}, widest) == {"one": shown}
+    # A namesake has another date, for which the data set's name gives way.
+    two = {"one": label, "two": label.replace("9:28", "9:29")}
+    if widest == 38:
+        ends = [f"Sample CT… · Compact CNN · 8 Nov, 9:{minute}" for minute in (28, 29)]
+        assert list(distinct_labels(two, widest).values()) == ends
 
 
 def test_what_tells_namesakes_apart_has_room_too() -> None:
     label = "Sample CT phantoms · Instant · test accuracy 83 % · 28 Nov 2026, 23:28"
-    other = "Another data set · Instant · 28 Nov 2026, 23:28"
+    other = "Another data set · Instant · test accuracy 83 % · 28 Nov 2026, 23:28"
     runs = {"20261128-232800-abcdef": label, "20261128-232801-123456": label}
     shown = distinct_labels({**runs, "20261128-232802-777777": other}, 38)
     assert [text[-9:] for text in shown.values()] == [
         " (abcdef)",
         " (123456)",
-        "26, 23:28",
+        "· Instant",
     ]
     assert all(len(text) <= 38 for text in shown.values())
 

@@ -11,7 +11,7 @@ import streamlit as st
 from medmodel.batch import table
 from medmodel.language import _
 from medmodel.runs.run import Run
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 
 Order = TypeVar("Order", bound=str)
 
@@ -35,7 +35,7 @@ def pick_order(batch: Run, orders: Mapping[Order, str], help_text: str) -> Order
         help_text: What the orders are.
     """
     keys = list(orders)
-    return st.segmented_control(
+    return one_of(
         _("Order"),
         keys,
         format_func=legible(lambda key: _(orders[key])),

@@ -10,7 +10,7 @@ import streamlit as st
 
 from medmodel.core.environment import REPOSITORY
 from medmodel.language import _
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 
 FORMAT = "figure-format"
 """Where the session keeps the format in which figures are downloaded."""
@@ -76,7 +76,7 @@ def _theme_script() -> str:
 
 def pick_format() -> None:
     """Lets the user choose in which format figures are downloaded."""
-    st.segmented_control(
+    one_of(
         _("Every figure has a camera button; it saves"),
         list(FORMATS),
         format_func=legible(FORMATS.__getitem__),

@@ -1,11 +1,37 @@
-"""Labels of choices that can be read on a dark page, whichever is chosen."""
+"""Choices that can be read: on a dark page, whichever is chosen, and on a phone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import streamlit as st
+
+V = TypeVar("V")
+
+
+def is_phone() -> bool:
+    """Whether the browser says so: by the word that MDN names for it."""
+    return "Mobi" in st.context.headers.get("User-Agent", "")
+
+
+def one_of(label: str, options: Sequence[V], **settings: Any) -> V:
+    """`st.segmented_control`, on a phone `st.pills`.
+
+    The segments share their borders: a row of them that has no room on a phone breaks
+    into two whose ends hang in the air, or is cut where it scrolls. Pills stand alone.
+
+    Args:
+        label: As there.
+        options: Likewise.
+        settings: Likewise; `required=True`, else the answer may be None.
+    """
+    if is_phone():
+        settings["wrap"] = True
+        chosen: V = st.pills(label, options, **settings)
+        return chosen
+    chosen = st.segmented_control(label, options, **settings)
+    return chosen
 
 
 def legible(format_func: Callable[[Any], object] = str) -> Callable[[Any], str]:

@@ -24,6 +24,7 @@ from medmodel.runs.run import Run
 from medmodel.runs.run_entry import Entry
 from medmodel.runs.status import RunStatus
 from pages._shared.common.address import show_in_address
+from pages._shared.common.legible import is_phone
 from pages._shared.common.widgets import RUNS, dataset_name, store
 from pages._shared.common.words import disambiguate, plain
 
@@ -36,6 +37,9 @@ _SIGN = 9
 """Letters of ` (51dd6f)`, which follows where two labels are the same."""
 _ON_A_PHONE = 34
 """Letters that a list has room for there."""
+_PART = " · "
+_LEAST_OF_A_NAME = 3
+"""Letters of a data set's name of which fewer say nothing."""
 
 
 def pick_model(
@@ -181,25 +185,50 @@ def model_label(entry: Entry) -> str:
 def distinct_labels(labels: Mapping[str, str], widest: int) -> dict[str, str]:
     """Labels that fit into a list, told apart also where what differs was cut.
 
+    What a model is, its data set and recipe, is cut last: before it its accuracy goes,
+    and its date where no other model of the list is called the same.
+
     Args:
         labels: Run -> label, as from `model_label`.
         widest: As for `cut_in_the_middle`.
     """
-    if _is_phone():
+    if is_phone():
         widest = min(widest, _ON_A_PHONE)
-    cut = {run: cut_in_the_middle(label, widest) for run, label in labels.items()}
+    cut = _shortened(labels, widest)
     # What tells namesakes apart needs room, too: it stands at the end, behind the date.
     times, room = Counter(cut.values()), widest - _SIGN
     cut = {
-        run: label if times[label] == 1 else cut_in_the_middle(labels[run], room)
+        run: label if times[label] == 1 else _shortened(labels, room)[run]
         for run, label in cut.items()
     }
     return disambiguate(cut, lambda run: run[-6:])
 
 
-def _is_phone() -> bool:
-    """Whether the browser says so: by the word that MDN names for it."""
-    return "Mobi" in st.context.headers.get("User-Agent", "")
+def _shortened(labels: Mapping[str, str], widest: int) -> dict[str, str]:
+    namesakes = Counter(label.rsplit(_PART, 2)[0] for label in labels.values())
+    return {
+        run: _short(label, widest, alone=namesakes[label.rsplit(_PART, 2)[0]] == 1)
+        for run, label in labels.items()
+    }
+
+
+def _short(label: str, widest: int, alone: bool) -> str:
+    """A label without what there is no room for; alone where no other is called so."""
+    parts = label.rsplit(_PART, 2)
+    if _letters(label) <= widest or len(parts) < 3:
+        return cut_in_the_middle(label, widest)
+    name, date = parts[0], parts[-1]
+    dated = f"{name}{_PART}{date}"
+    if _letters(dated) <= widest:
+        return dated
+    if alone:
+        return cut_in_the_middle(name, widest)
+    folder, _part, title = name.rpartition(_PART)
+    end = f"…{_PART}{title}{_PART}{date}"
+    head = _fitting(folder, widest - _letters(end))
+    if len(head) < _LEAST_OF_A_NAME:
+        return cut_in_the_middle(dated, widest)
+    return head + end
 
 
 def cut_in_the_middle(label: str, widest: int) -> str:
@@ -214,9 +243,14 @@ def cut_in_the_middle(label: str, widest: int) -> str:
     # A Chinese date is shorter: not more than it is kept.
     end = min(len(label) - max(label.rfind(" · "), 0), _END)
     head, tail = label[:-end], label[-end:]
-    while head and _letters(head) + 1 + _letters(tail) > widest:
+    return f"{_fitting(head, widest - 1 - _letters(tail))}…{tail}"
+
+
+def _fitting(head: str, room: float) -> str:
+    """As much of a text's beginning as there is room for, without loose ends."""
+    while head and _letters(head) > room:
         head = head[:-1]
-    return f"{head.rstrip(' ·,')}…{tail}"
+    return head.rstrip(" ·,")
 
 
 def _letters(text: str) -> float:

@@ -16,7 +16,7 @@ from medmodel.data import importing
 from medmodel.data.archives.zip_names import ENCODINGS
 from medmodel.language import N_, _
 from medmodel.server.uploads import Upload
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.upload_field import Kind, forget_upload, upload_field
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -42,7 +42,7 @@ def show_import(opened: Callable[[Path], None], what: str = "") -> None:
             )
         )
         kinds: list[Kind] = list(_KINDS)
-        kind = st.segmented_control(
+        kind = one_of(
             _("What"),
             kinds,
             default="zip",

@@ -15,7 +15,7 @@ from medmodel.quality.embedding_map import EmbeddingMap
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.glossary import meaning
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.thumbnails import SIDE, small_images_of
 from pages._shared.common.words import plain
 from pages._shared.data.map_chart import map_chart
@@ -90,7 +90,7 @@ def _show_points(folder: Path, made: EmbeddingMap, run: Run | None) -> None:
     if run is not None:
         images = run_cache.images(run)
         groups = embedding_map.prediction_colourings(made.paths, images) | groups
-    chosen = st.segmented_control(
+    chosen = one_of(
         _("Colour"),
         list(groups),
         default=next(iter(groups)),

@@ -15,7 +15,7 @@ from medmodel.data import fetching, medmnist
 from medmodel.data.folders import safe_folder
 from medmodel.data.medmnist import SETS, SIZES, PublicSet
 from medmodel.language import _, translate
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.upload_field import forget_upload, upload_field
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import bytes_text, plain
@@ -44,7 +44,7 @@ def show_public(opened: Opened) -> None:
                 _("Set"), list(SETS), format_func=lambda name: _(SETS[name].title)
             )
         with right:
-            size = st.segmented_control(
+            size = one_of(
                 _("Pixels"),
                 SIZES,
                 default=SIZES[0],

@@ -21,7 +21,7 @@ from medmodel.reports.run_facts import (
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.glossary import meaning
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import folder_name
 from pages._shared.common.words import plain
@@ -63,9 +63,7 @@ def _shared_patients(folder: str, version: int) -> int | None:
     return shared_patients(Run(Path(folder)))
 
 
-def pick_part(
-    parts: Sequence[str], control: Callable[..., str] = st.segmented_control
-) -> str:
+def pick_part(parts: Sequence[str], control: Callable[..., str] = one_of) -> str:
     """The part of an evaluation that is shown; kept in the address as ?view=.
 
     Args:

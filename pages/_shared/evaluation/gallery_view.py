@@ -16,7 +16,7 @@ from medmodel.reports.case.predicted_class import with_tie
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.downloads import csv_button
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.thumbnails import SIDE, small_images
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -115,7 +115,7 @@ def _filters(run: Run, group: Subgroup) -> tuple[ImageFilter, Any]:
     choice.selectbox(
         _("Predicted class"), offered[CHOICE], format_func=named, key=CHOICE
     )
-    sorting = st.segmented_control(
+    sorting = one_of(
         _("Order"),
         list(ORDERS),
         format_func=legible(lambda key: _(ORDERS[key])),

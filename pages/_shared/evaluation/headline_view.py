@@ -21,7 +21,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import show_figure
 from pages._shared.common.glossary import meaning
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.words import plain
 
 Tile = tuple[str, Estimate, str]
@@ -84,7 +84,7 @@ def _ask_positive(run: Run, evaluation: Evaluation) -> None:
     title = _("Positive class")
     if guessed:
         title = _("Positive class (guessed from the class names)")
-    chosen = st.segmented_control(
+    chosen = one_of(
         title,
         evaluation.classes,
         default=positive.name if positive else None,

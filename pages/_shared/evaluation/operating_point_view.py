@@ -32,7 +32,7 @@ from pages._shared.common.answer import show_answer
 from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -181,14 +181,15 @@ def _ask(name: str) -> Rule:
         )
     else:
         right = st.container()
-        kind = right.segmented_control(
-            _("Rule"),
-            list(_KINDS),
-            format_func=legible(lambda key: _(_KINDS[key])),
-            default="youden",
-            required=True,
-            key="rule",
-        )
+        with right:
+            kind = one_of(
+                _("Rule"),
+                list(_KINDS),
+                format_func=legible(lambda key: _(_KINDS[key])),
+                default="youden",
+                required=True,
+                key="rule",
+            )
     if kind in ("sensitivity", "specificity"):
         share = right.slider(
             _("Sensitivity to reach")

@@ -35,7 +35,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.tables import show_table
 from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
@@ -126,7 +126,7 @@ def pick_class(classes: list[str]) -> str:
     """The class that is looked at."""
     if len(classes) == 1:
         return classes[0]
-    return st.segmented_control(
+    return one_of(
         _("Class"),
         classes,
         format_func=legible(str),

@@ -49,7 +49,7 @@ from medmodel.runs.run import Run
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.charts import show_figure
 from pages._shared.common.glossary import meaning
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -149,14 +149,15 @@ def _ask_columns(run: Run, table: OutcomeTable) -> OutcomeColumns | None:
 
 def _ask_predictor(run: Run) -> Images | None:
     place, of_class = st.columns([2, 1], vertical_alignment="bottom")
-    predictor = place.segmented_control(
-        _("What the model is made of"),
-        list(_PREDICTORS),
-        format_func=legible(lambda key: _(_PREDICTORS[key])),
-        default="score",
-        required=True,
-        key=f"survival-of-{run.id}",
-    )
+    with place:
+        predictor = one_of(
+            _("What the model is made of"),
+            list(_PREDICTORS),
+            format_func=legible(lambda key: _(_PREDICTORS[key])),
+            default="score",
+            required=True,
+            key=f"survival-of-{run.id}",
+        )
     if predictor == "score":
         classes = run_cache.split(run).classes
         name = of_class.selectbox(

@@ -36,7 +36,7 @@ from medmodel.runs.run import Run
 from pages._shared.common.charts import pick_format
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.tables import show_table
 from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
@@ -200,7 +200,7 @@ def _show_images(run: Run, findings: RunFindings) -> None:
         st.caption(_("No finding has a threshold: validation images tell none."))
         return
     name = st.selectbox(_("Image finding"), list(decided), key="finding")
-    kind = st.segmented_control(
+    kind = one_of(
         _("Images"),
         list(KINDS),
         format_func=legible(lambda kind: _(KINDS[kind])),

@@ -16,7 +16,7 @@ from medmodel.reports.multi_label.finding_sentences import (
 from medmodel.reports.multi_label.metric_rows import rate_text
 from medmodel.runs.run import Run
 from pages._shared.common.glossary import meaning
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -44,7 +44,7 @@ def show_finding_sets_of(answer: Answer) -> None:
         below = [r.sets.name for r in measured or [] if r is not None and r.undercovers]
         if below:
             st.caption(plain(_broken(below)))
-        st.segmented_control(
+        one_of(
             _("Coverage"),
             conformal.COVERAGES,
             default=COVERAGE,

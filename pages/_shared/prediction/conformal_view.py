@@ -21,7 +21,7 @@ from medmodel.reports import plots
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.glossary import meaning
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -55,7 +55,7 @@ def show_set(answer: Answer) -> None:
         measured = _measured_on_test(run, coverage)
         if measured is not None:
             st.caption(coverage_sentence(measured))
-        st.segmented_control(
+        one_of(
             _("Coverage"),
             conformal.COVERAGES,
             default=0.95,

@@ -68,6 +68,8 @@ class Layer:
         area: Where on the whole image it lies; None for all over it.
         for_a_moment: It gives way to another one soon, perhaps before a browser has
             asked for its file, so it travels within the page.
+        warning: What must be read together with it, at its foot: few words, since they
+            have one line in an image of 150 pixels.
     """
 
     title: str
@@ -76,6 +78,7 @@ class Layer:
     pixels: Pixels
     area: Area | None = None
     for_a_moment: bool = False
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,7 @@ def _facts(layer: Layer, size: tuple[int, int], place: str) -> dict[str, Any]:
     )
     return {
         "title": layer.title,
+        "warning": layer.warning,
         "caption": layer.caption,
         "alt": layer.alt,
         "source": source,

@@ -42,8 +42,8 @@ from pages._shared.prediction.scan_view import opened_scan, windowed_values
 
 _FIRST_CLASSES = 8
 _MAP = N_("Saliency map")
-_NO_OUTLINE = N_("Saliency map, not a lesion's outline")
-"""In the map's corner: what stands below it may lie below the first screen."""
+NO_OUTLINE = N_("Not a lesion's outline")
+"""Within the map: what stands below it may lie below the first screen."""
 # About as long as the map's own caption, so that nothing below moves.
 _EXPLAINING = N_(
     "The heat map is being computed. Until it is there, this is the image without it."
@@ -220,10 +220,11 @@ def show_saliency(answer: Answer) -> None:
         enlarged = plots.enlarged(answer.pixels, SIDE)
         name = answer.classes[position]
         layer = Layer(
-            _(_NO_OUTLINE),
+            _(_MAP),
             plots.heatmap_caption(heatmap, name),
             _("Heat map for {name} laid over the image", name=name),
             plots.overlay(enlarged, heatmap, opacity / 100),
+            warning=_(NO_OUTLINE),
         )
         size = image["size"]
         regions = find_regions(answer, heatmap, threshold, size)

@@ -15,6 +15,11 @@ _CAMERA = "camera-image"
 _CAMERA_WIDTH = 420
 
 
+def kept_files(field: str = FILES) -> list[UploadedFile]:
+    """What `uploaded_files` will return, before the field is drawn."""
+    return list(_kept(field).values())
+
+
 def uploaded_files(label: str = "", field: str = FILES) -> list[UploadedFile]:
     """The files of this session, those of an earlier visit of the page among them.
 
@@ -44,7 +49,7 @@ def uploaded_files(label: str = "", field: str = FILES) -> list[UploadedFile]:
             help=_("Images of an earlier visit of this page, or of the camera."),
             key=f"remove-{field}",
         )
-    return list(_kept(field).values())
+    return kept_files(field)
 
 
 def take_photo() -> None:

@@ -39,6 +39,7 @@ from pages._shared.prediction.prediction_cache import (
     warm,
 )
 from pages._shared.prediction.prediction_view import (
+    NO_OUTLINE,
     calibration_sentence,
     viewed,
     with_map,
@@ -278,7 +279,8 @@ def _map_of(answer: Answer, position: int) -> _ShownMap:
     title = _("Saliency map: {name}", name=name)
     alt = _("Heat map for {name} laid over the image", name=name)
     image = Image(title, caption, png_bytes(overlay))
-    return _ShownMap(caption, (image,), Layer(title, caption, alt, overlay))
+    layer = Layer(title, caption, alt, overlay, warning=_(NO_OUTLINE))
+    return _ShownMap(caption, (image,), layer)
 
 
 def _bars(answer: Answer) -> tuple[Bar, ...]:

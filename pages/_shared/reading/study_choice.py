@@ -12,7 +12,7 @@ from medmodel.language import _, format_date
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.glossary import meaning
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.reading.room_results_view import show_reading_room
 
 STUDY = "study"
@@ -40,7 +40,7 @@ def show_studies(run: Run, missing: bool = False) -> None:
             help=meaning("reader study", "sensitivity (recall)", "specificity", "AUC"),
         )
         sizes = [size for size in SIZES if size < images] + [min(images, 1000)]
-        size = st.segmented_control(
+        size = one_of(
             _("Images"),
             sizes,
             default=sizes[min(1, len(sizes) - 1)],

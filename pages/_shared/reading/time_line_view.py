@@ -18,7 +18,7 @@ from medmodel.language import N_, _, translate
 from medmodel.runs.run import Run
 from pages._shared.common import widgets
 from pages._shared.common.consent import ask_consent
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.model_choice import any_model, pick_model
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
@@ -128,7 +128,7 @@ def _ask_dates(cases: Sequence[Case]) -> None:
     """Where dates come from; what is read is put into the fields, to be changed."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         keep_value("time-line-dates", "typed")
-        source = st.segmented_control(
+        source = one_of(
             _("Dates"),
             list(_SOURCES),
             format_func=legible(lambda key: _(_SOURCES[key])),

@@ -27,7 +27,7 @@ from pages._shared.common import widgets
 from pages._shared.common.charts import show_figure
 from pages._shared.common.image_view import show_image
 from pages._shared.common.keyboard import key_button
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.words import plain
 from pages._shared.prediction.cases import data_folder, dataset_case, pixels_of
 
@@ -88,7 +88,7 @@ def _pick_images() -> tuple[str, Order]:
     """Which images are reviewed, and in which order."""
     left, right = st.columns([1, 1.3], vertical_alignment="bottom")
     with left:
-        split = st.segmented_control(
+        split = one_of(
             _("Images"),
             list(SPLIT_TITLES),
             default="train",
@@ -97,7 +97,7 @@ def _pick_images() -> tuple[str, Order]:
             key="review-split",
         )
     with right:
-        order = st.segmented_control(
+        order = one_of(
             _("Order"),
             list(ORDERS),
             default="disagrees",

@@ -15,7 +15,7 @@ from medmodel.runs.notes import change_notes
 from medmodel.runs.run_entry import Entry
 from medmodel.runs.status import RunStatus
 from pages._shared.common import widgets
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.tables import MARK, show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import STATE_TITLES, duration
@@ -137,7 +137,7 @@ def _narrowed(entries: Sequence[Entry], key: str) -> tuple[pd.DataFrame, Any]:
                 key=f"columns-{key}",
                 persist_state="session",
             )
-        mode = st.segmented_control(
+        mode = one_of(
             _("What to show"),
             (_RESULTS, _SETTINGS),
             format_func=legible(_),

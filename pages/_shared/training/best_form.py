@@ -13,7 +13,7 @@ from medmodel.sweeps.search_space import best_sweep
 from medmodel.sweeps.sweep import start_sweep
 from pages._shared.common import widgets
 from pages._shared.common.keyboard import primary_button
-from pages._shared.common.legible import legible
+from pages._shared.common.legible import legible, one_of
 from pages._shared.common.widgets import errors_shown
 
 BEST = "best"
@@ -33,7 +33,7 @@ def show_best(folder: Path, pattern: str, problem: str) -> None:
         pattern: For patients in the names of its files.
         problem: Why it cannot be trained on; "" if it can.
     """
-    minutes = st.segmented_control(
+    minutes = one_of(
         _("Time"),
         MINUTES,
         default=_USUAL,
