@@ -23,6 +23,7 @@ MOST_FILES = 2000
 LARGEST_LABELS = 100_000
 _LABEL_FILES = ("labels.txt", "classes.txt", "class_names.txt")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _SAVED_MODEL = "saved_model.pb"
 _ENDINGS: dict[str, SourceFormat] = {
     ".keras": "keras",
@@ -141,16 +142,19 @@ def _is_model(path: Path) -> bool:
 
 
 def _none_sentence(place: Path) -> str:
-    endings = {path.suffix.lower() for path in place.rglob("*") if path.is_file()}
-    refused = endings & {".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".bin"}
-    if refused:
+    files = [path for path in sorted(place.rglob("*")) if path.is_file()]
+    endings = {path.suffix.lower() for path in files}
+    if pickle := next((path for path in files if _is_pickle(path)), None):
         return _(
-            "A {ending} file is a pickle, which may run any program when it is opened: "
-            "it is not read. Export the model as ONNX.",
-            ending=min(refused),
+            "{file} is a pickle, which may run any program when it is opened: it is "
+            "not read. Export the model as ONNX where it was trained.",
+            file=pickle.name,
         )
     if ".tflite" in endings:
-        return _("LiteRT models are not read. Export the model as Keras or ONNX.")
+        return _(
+            "LiteRT models are not read. Export the model as Keras or ONNX, from "
+            "Teachable Machine as TensorFlow, Keras."
+        )
     if ".json" in endings:
         return _(
             "There is no model that is read here. From Teachable Machine export it as "
@@ -160,6 +164,20 @@ def _none_sentence(place: Path) -> str:
         "There is no model in it: a .keras, .h5 or .onnx file, or the folder of a "
         "SavedModel."
     )
+
+
+def _is_pickle(path: Path) -> bool:
+    """Whether it is one by its name, or by its content where names say little.
+
+    Weights of TensorFlow.js and of others end in .bin and .ckpt, too; PyTorch writes a
+    ZIP file with a pickle in it, and wrote a bare pickle before.
+    """
+    ending = path.suffix.lower()
+    if ending not in (".bin", ".ckpt"):
+        return ending in (".pt", ".pth", ".pkl", ".pickle", ".joblib")
+    with path.open("rb") as file:
+        head = file.read(4)
+    return head[:2] in _PICKLES or head == b"PK\x03\x04"
 
 
 def format_of(path: Path) -> SourceFormat:
@@ -176,7 +194,7 @@ def format_of(path: Path) -> SourceFormat:
         return "h5"
     if head.startswith(b"PK\x03\x04"):
         return "keras"
-    if head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+    if head[:2] in _PICKLES:
         raise DataError(
             _(
                 "{file} is a pickle, which may run any program when it is opened: it "

@@ -55,7 +55,11 @@ def test_more_than_a_model_may_have_is_refused(
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("m.pt", b"x", "pickle"),
+        ("m.pt", b"x", "^m.pt is a pickle"),
+        ("pytorch_model.bin", b"PK\3\4", "^pytorch_model.bin is a pickle"),
+        ("model.ckpt", pickle.dumps([1]), "^model.ckpt is a pickle"),
+        # Weights of TensorFlow.js, as Teachable Machine packs them.
+        ("weights.bin", bytes(40), "^There is no model in it"),
         ("m.onnx", pickle.dumps([1]), "pickle"),
         ("m.tflite", b"x", "LiteRT"),
         ("model.json", b"{}", "Teachable Machine"),
@@ -68,6 +72,15 @@ def test_what_is_not_read_is_said(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=sentence):
+        find_model(tmp_path)
+
+
+def test_what_teachable_machine_exports_by_default_leads_to_its_other_export(
+    tmp_path: Path,
+) -> None:
+    for name in ("model.json", "metadata.json", "weights.bin"):
+        (tmp_path / name).write_bytes(b"{}" + bytes(40))
+    with pytest.raises(DataError, match=r"as TensorFlow, Keras: .* keras_model.h5"):
         find_model(tmp_path)
 
 
