@@ -256,14 +256,19 @@ class Predictor:
         return [Layer(**layer, values=values) for layer, values in layers]
 
     def augment(
-        self, images: np.ndarray, augmentation: Augmentation, seed: int = 0
+        self,
+        images: np.ndarray,
+        augmentation: Augmentation,
+        seed: int = 0,
+        kept_sharp: float = 0.0,
     ) -> np.ndarray:
-        """Images as training would change them.
+        """Images changed by chance.
 
         Args:
             images: uint8 (n, height, width, channels).
             augmentation: The random changes.
             seed: The same seed gives the same changes.
+            kept_sharp: Share of them that is not moved; in training `KEPT_SHARP`.
 
         Returns:
             uint8, the same shape.
@@ -275,6 +280,7 @@ class Predictor:
             "command": Command.AUGMENT,
             "augmentation": asdict(augmentation),
             "seed": seed,
+            "kept_sharp": kept_sharp,
         }
         return self._exchange(Message(facts, [images])).arrays[0]
 

@@ -176,6 +176,7 @@ def _say_comparison(
     metric: str,
     pairs: list[PairedDifference],
 ) -> None:
+    from medmodel.evaluation.comparison.paired_tests import correction
     from medmodel.evaluation.metrics.metric_table import METRICS
 
     shown = list(dict.fromkeys([metric, *_SHOWN]))
@@ -187,8 +188,8 @@ def _say_comparison(
     say(_("Compared by {metric}:", metric=METRICS[metric].overall_title))
     for pair in pairs:
         say(f"- {pair}")
-    if len(pairs) > 1:
-        say(_("p values are corrected for {count} pairs (Holm).", count=len(pairs)))
+    if said := correction(pairs):
+        say(said)
 
 
 def _say_limits(sentences: list[str]) -> None:

@@ -209,7 +209,7 @@ def sample_folder() -> Path:
     from medmodel.data.synthetic import SAMPLE_NAME, ensure_sample_dataset
 
     if not (workspace_root() / "datasets" / SAMPLE_NAME).is_dir():
-        say(_("Drawing the sample data set; a few seconds."), to_errors=True)
+        say(_("Drawing the sample data set."), to_errors=True)
     return ensure_sample_dataset()
 
 

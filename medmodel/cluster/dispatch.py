@@ -272,13 +272,14 @@ class Dispatcher:
         room = places(nodes)
         free = room + ahead(room) - (len(self._sent) - unfit)
         taken = refused = 0
-        for folder, device in self._waiting.items():
+        for folder in self._in_turn():
             if taken >= free or refused >= MOST_REFUSED:
                 break
+            device = self._waiting[folder]
             fits = not nodes or _fits(device, nodes)
             told = not fits and unfit >= MOST_UNFIT and folder in self._passed
             run = Run(folder)
-            if told or folder in self._sent or self._later(folder) or not _queued(run):
+            if told or folder in self._sent or not _queued(run):
                 continue
             with contextlib.suppress(RunError, FileError):  # deleted a moment ago
                 if not fits and unfit >= MOST_UNFIT:
@@ -293,6 +294,21 @@ class Dispatcher:
                 else:
                     taken, unfit = taken + fits, unfit + (not fits)
         return taken
+
+    def _in_turn(self) -> list[Path]:
+        """The queue, in the order in which it is tried.
+
+        One that the head has refused comes first, that which waits longest since: it
+        may be taken by now. The others come last, so that they hold up nothing however
+        many they are.
+        """
+        refused = [f for f in self._refused if f in self._waiting]
+        due = sorted(
+            (folder for folder in refused if not self._later(folder)),
+            key=lambda folder: self._refused[folder][0],
+        )
+        fresh = [folder for folder in self._waiting if folder not in self._refused]
+        return [*due[:1], *fresh, *due[1:]]
 
     def _later(self, folder: Path) -> bool:
         """Whether the head refused it a moment ago."""

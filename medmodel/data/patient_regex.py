@@ -18,9 +18,10 @@ from medmodel.core.processes import sandbox
 from medmodel.language import _
 
 SECONDS = 5
-"""Wall time for all paths of a data set; 300,000 of them take about a second."""
-_LONGER = 4
-"""How many times as long is waited on a busy machine."""
+"""Processor time for all paths of a data set; 300,000 take about a second."""
+PATIENCE = 24
+"""How many times as much wall time is waited for it: no run is to fail of a machine
+that is busy."""
 
 
 def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
@@ -42,9 +43,11 @@ def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
         raise ConfigError("patient_pattern", message) from error
     data = json.dumps(names).encode()
     try:
-        answer = _answered(data, pattern)
+        answer = sandbox.ask(
+            f"{__name__}:answer", data, "pattern", SECONDS, PATIENCE, pattern=pattern
+        )
     except sandbox.MachineBusyError as error:
-        message = untried(len(names), _LONGER * SECONDS)
+        message = untried(len(names), PATIENCE * SECONDS)
         raise ConfigError("patient_pattern", message) from error
     except ImageError as error:
         message = endless(len(names), SECONDS)
@@ -72,16 +75,6 @@ def endless(names: int, seconds: int) -> str:
         count=names,
         seconds=seconds,
     )
-
-
-def _answered(data: bytes, pattern: str) -> Any:
-    function = f"{__name__}:answer"
-    try:
-        return sandbox.ask(function, data, "pattern", SECONDS, pattern=pattern)
-    except sandbox.MachineBusyError:
-        # Little of that time was the pattern's: no run is to fail of it.
-        longer = _LONGER * SECONDS
-        return sandbox.ask(function, data, "pattern", longer, pattern=pattern)
 
 
 def search(names: Sequence[str], pattern: str) -> list[str]:

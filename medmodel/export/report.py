@@ -30,6 +30,9 @@ class ExportReport:
         versions: Name of a package -> its version, of those that wrote and ran it.
         temperature: With which the run's scores are calibrated; 0 for none.
         thresholds: Whether thresholds were chosen, which stand in the metadata.
+        dice: Of a segmentation the lowest Dice between both models' outlines, of the
+            whole foreground and of each class; None where neither outlines anything,
+            and for other models.
         rounded: What has 8 bits: `"all"`, weights and values between layers;
             `"weights"`, those of large layers; `"mixed"`, those of the largest layers,
             where those of other large ones have 16; `"half"`, nothing, as no layer is
@@ -51,15 +54,18 @@ class ExportReport:
     temperature: float = 0.0
     thresholds: bool = False
     rounded: str = ""
+    dice: float | None = None
 
     @property
     def faithful(self) -> bool:
         """Whether it answers as the model does.
 
-        To `TOLERANCE`; of 8 bits: the same class for `INT8_AGREEMENT` of the images.
+        To `TOLERANCE`; of 8 bits: the same class for `INT8_AGREEMENT` of the images, of
+        a segmentation also such a Dice.
         """
         if FORMATS[self.format].quantised:
-            return self.same_class >= INT8_AGREEMENT
+            dice = 1.0 if self.dice is None else self.dice
+            return min(self.same_class, dice) >= INT8_AGREEMENT
         return self.largest_difference <= TOLERANCE
 
 

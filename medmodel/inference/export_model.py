@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from medmodel.core.storage import file_digest, write_json
 from medmodel.evaluation.calibration.temperature_scaling import apply_temperature
 from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.export import metadata
+from medmodel.export.agreement import agreement, foreground_dice
 from medmodel.export.archive import drawn_sample, write_archive
 from medmodel.export.formats import (
     FORMATS,
@@ -173,6 +175,9 @@ def _compared(
         drawn=drawn,
         largest_difference=float(difference.max()),
         same_class=float(same[:-1].mean()),
+        dice=foreground_dice(predicted[:-1], expected[:-1])
+        if facts["mask_values"]
+        else None,
         latency=answers.latency,
         original_latency=original.latency,
         memory=answers.memory,
@@ -316,22 +321,36 @@ def _litert_int8(
     asked = asked if len(asked) else images
     if not facts["mask_values"]:
         asked = with_mirrored(asked)
-    expected = kept = None
+    expected, kept, best = None, -1.0, b""
     if len(asked):
         answers = ask("keras", run.model_path, asked, model=model)
         expected = _classes(run, facts, answers)
     rounded = ""
     with _as_saved_model(model, path, facts) as saved:
         for what, content in litert.rounded_in_turn(saved, images):
-            rounded = what
-            path.write_bytes(content)
             if expected is None:  # the last is the closest
+                rounded, best = what, content
                 continue
+            path.write_bytes(content)
             predicted = _classes(run, facts, ask("litert_int8", path, asked))
-            kept = float((predicted == expected).mean())
-            if kept >= INT8_ENOUGH:
+            agreed = agreement(predicted, expected, outlines=bool(facts["mask_values"]))
+            # What is finer by design may by chance be further off on these images.
+            if agreed >= kept:
+                rounded, best, kept = what, content, agreed
+            if agreed >= INT8_ENOUGH:
                 break
-    if kept is not None and kept < INT8_AGREEMENT:
+    if expected is not None and kept < INT8_AGREEMENT:
+        if facts["mask_values"]:
+            raise PredictionError(
+                _(
+                    "With 8 bits this segmentation outlines something else: on images "
+                    "that are none of its test images the share of equal pixels, or "
+                    "the Dice of what both outline, is {kept:.3f}, less than {least}. "
+                    "It is not given out in 8 bits: export it as LiteRT.",
+                    kept=math.floor(1000 * kept) / 1000,
+                    least=INT8_AGREEMENT,
+                )
+            )
         raise PredictionError(
             _(
                 "With 8 bits this model answers otherwise in {share:.2%} of cases, "
@@ -341,7 +360,7 @@ def _litert_int8(
                 most=1 - INT8_AGREEMENT,
             )
         )
-    path.write_bytes(litert.with_metadata(path.read_bytes(), facts))
+    path.write_bytes(litert.with_metadata(best, facts))
     return rounded
 
 

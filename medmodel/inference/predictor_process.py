@@ -87,7 +87,8 @@ def _answer(question: Message, cache: ModelCache) -> Message:
 
 def _augment(images: np.ndarray, facts: Any) -> np.ndarray:
     augmentation = Augmentation(**facts["augmentation"])
-    return pipeline.augment(images, augmentation, int(facts["seed"]))
+    seed, kept_sharp = int(facts["seed"]), float(facts["kept_sharp"])
+    return pipeline.augment(images, augmentation, seed, kept_sharp)
 
 
 def _warm(loaded: LoadedModel) -> Message:

@@ -9,15 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-from medmodel.core.settings.augmentation import Augmentation
+from medmodel.core.settings.augmentation import KEPT_SHARP, Augmentation
 from medmodel.imaging.corruptions import corrupt_some
 from medmodel.networks.augmentation import RandomChange
-
-KEPT_SHARP = 0.25
-"""Share of the training images that augmentation does not interpolate.
-
-Images to be judged come sharp. A network that has met only interpolated ones, which are
-slightly blurred, takes sharp ones for something else: see docs/quality.md."""
 
 
 @dataclass(frozen=True)
@@ -255,20 +249,24 @@ def evaluation_batches(
     return numbers.map(_loader(samples, gather), num_parallel_calls=2).prefetch(2)
 
 
-def augment(images: np.ndarray, augmentation: Augmentation, seed: int) -> np.ndarray:
-    """Changed copies as in training, for a preview.
+def augment(
+    images: np.ndarray, augmentation: Augmentation, seed: int, kept_sharp: float = 0.0
+) -> np.ndarray:
+    """Copies changed by chance, for a preview, or to see what small changes do.
 
     Args:
         images: uint8 (n, height, width, channels).
         augmentation: How large the changes may be.
         seed: Another seed, other changes.
+        kept_sharp: Share of them that is not moved; in training `KEPT_SHARP`.
 
     Returns:
         uint8 of the same shape.
     """
     random = np.random.default_rng(seed)
     images = corrupt_some(images, augmentation.corruption, random)
-    return RandomChange(augmentation)(images, tf.constant([seed, 0])).numpy()
+    change = RandomChange(augmentation, kept_sharp)
+    return change(images, tf.constant([seed, 0])).numpy()
 
 
 def _loader(samples: Samples | MaskedSamples, gather: object) -> object:

@@ -44,7 +44,8 @@ from medmodel.sweeps.candidates import (
     candidate_config,
     check_layout,
 )
-from medmodel.sweeps.sweep import Sweep, Trial, Trials, stop_trials
+from medmodel.sweeps.results import comparable
+from medmodel.sweeps.sweep import Sweep, Trial, Trials, split_of, stop_trials
 
 _SMALLEST = 1e-7
 _PARAMETER = "candidate"
@@ -106,7 +107,8 @@ class BestDriver:
 
     def look(self) -> list[Trial]:
         """Reads all runs, writes trials.json where something has changed."""
-        self._trials = [self._read(trial) for trial in self._trials]
+        for at, trial in enumerate(self._trials):
+            self._trials[at] = self._read(trial)
         self._plan_ensemble()
         self._write()
         return self._trials
@@ -143,6 +145,8 @@ class BestDriver:
         scores = validation_scores(run) if trial.finished else None
         if scores is None:
             return trial
+        with contextlib.suppress(FileError):
+            trial = replace(trial, split=split_of(run))
         right = scores.predicted == scores.truth
         return replace(
             trial,
@@ -152,7 +156,10 @@ class BestDriver:
         )
 
     def _gain(self, trial: Trial, scores: Predictions) -> float | None:
-        """Over the baseline; None for itself, and where that was deleted meanwhile."""
+        """Over the baseline; None for itself, and where nothing can be compared.
+
+        That is: the baseline was deleted, or it had other images than this trial.
+        """
         if trial.number == 0:
             self._baseline = scores
             return None
@@ -160,7 +167,8 @@ class BestDriver:
             with contextlib.suppress(RunError, FileError):
                 first = self.store.get(self._trials[0].run)
                 self._baseline = validation_scores(first)
-        if self._baseline is None:
+        before = self._trials[0].split
+        if self._baseline is None or (before and before != trial.split):
             return None
         return gain_in_errors(scores, self._baseline)
 
@@ -224,7 +232,7 @@ class BestDriver:
                 _("No ensemble was made: the time that was left was too short.")
             )
         runs = {}
-        for trial in trials:
+        for trial in comparable(trials):
             if trial.val_loss is not None:
                 with contextlib.suppress(RunError):
                     runs[trial.run] = self.store.get(trial.run)

@@ -26,12 +26,12 @@ from medmodel.runs import queue, run_table
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
-from medmodel.runs.tables.checked import checksum_of
 from medmodel.sweeps import study as studies
 from medmodel.sweeps.best import BestDriver
+from medmodel.sweeps.results import comparable
 from medmodel.sweeps.search_space import trial_config
 from medmodel.sweeps.study import HOPELESS, REFUSED, RUN
-from medmodel.sweeps.sweep import Sweep, Trial, Trials, stop_trials
+from medmodel.sweeps.sweep import Sweep, Trial, Trials, split_of, stop_trials
 
 if TYPE_CHECKING:
     import optuna
@@ -142,7 +142,7 @@ class Driver:
             run = self.store.get(run_id)
             status = run.status
             history = _history(run)
-            split = checksum_of(run, run.split_path)
+            split = split_of(run)
         except (RunError, FileError):
             return Trial(number, values, run_id, "deleted")
         best = min(history, key=lambda row: row[1], default=None)
@@ -159,7 +159,7 @@ class Driver:
             best[1] if best else None,
             best[2] if best else None,
             round(max(end - status.started, 0.0), 1) if status.started else 0.0,
-            split=split.sha256[:16] if split else "",
+            split=split,
         )
 
     def _tell(self, frozen: optuna.trial.FrozenTrial, trial: Trial) -> None:
@@ -175,9 +175,16 @@ class Driver:
             for epoch, loss, _accuracy in _history(run):
                 if epoch not in frozen.intermediate_values:
                     live.report(loss, epoch)
-            if HOPELESS not in frozen.user_attrs and live.should_prune():
+            if HOPELESS not in frozen.user_attrs and self._hopeless(frozen, trial):
                 queue.stop(run)
                 live.set_user_attr(HOPELESS, True)
+
+    def _hopeless(self, frozen: optuna.trial.FrozenTrial, trial: Trial) -> bool:
+        """Whether it lies behind the others that were trained on the same images."""
+        same = {t.run for t in self._ended.values() if t.split == trial.split}
+        others = studies.among(self.study, same)
+        now = self.study.get_trials(deepcopy=False)[frozen.number]
+        return others.pruner.prune(others, now)
 
     def _close(self, number: int, trial: Trial) -> None:
         states = studies.states()
@@ -192,21 +199,27 @@ class Driver:
         """How much each setting explains; empty where that cannot be said."""
         import optuna
 
-        done = [t for t in trials if t.finished and t.val_loss is not None]
+        done = _judged(trials)
         if len(done) < FEWEST_FOR_IMPORTANCE or len(self.config.space) < 2:
             return {}
-        if len(done) == sum(t.finished for t in before.trials) and before.importance:
+        if done == _judged(before.trials) and before.importance:
             return dict(before.importance)
         # Hutter et al. 2014, "An Efficient Approach for Assessing Hyperparameter
         # Importance", ICML.
         judge = optuna.importance.FanovaImportanceEvaluator(seed=0)
         try:
             values = optuna.importance.get_param_importances(
-                self.study, evaluator=judge
+                studies.among(self.study, done), evaluator=judge
             )
         except (ValueError, RuntimeError):  # all losses are the same
             return {}
         return {name: round(float(share), 4) for name, share in values.items()}
+
+
+def _judged(trials: list[Trial]) -> set[str]:
+    """Runs that have ended with a loss, all on the same images."""
+    done = [t for t in trials if t.finished and t.val_loss is not None]
+    return {trial.run for trial in comparable(done)}
 
 
 def _history(run: Run) -> list[tuple[int, float, float | None]]:

@@ -123,6 +123,20 @@ def live(study: optuna.Study, frozen: optuna.trial.FrozenTrial) -> optuna.Trial:
     return optuna.Trial(study, frozen._trial_id)
 
 
+def among(study: optuna.Study, runs: Collection[str]) -> optuna.Study:
+    """The trials of some runs as a study of their own, in memory.
+
+    Losses on the images of before and after a data set changed are two scales: only
+    trials on the same images are judged by one another.
+    """
+    import optuna
+
+    chosen = optuna.create_study(direction=study.direction, pruner=study.pruner)
+    every = study.get_trials(deepcopy=False, states=(states().COMPLETE,))
+    chosen.add_trials(t for t in every if t.user_attrs.get(RUN) in runs)
+    return chosen
+
+
 def _combinations(config: SweepConfig) -> Iterator[dict[str, Any]]:
     """All of them; there is no range among the settings."""
     for values in itertools.product(*(d.choices for d in config.space.values())):

@@ -24,8 +24,10 @@ from medmodel.core.processes.background import BackgroundTask, TaskState
 from medmodel.core.storage import read_as, write_json
 from medmodel.language import N_, _, ngettext
 from medmodel.runs import queue
+from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
+from medmodel.runs.tables.checked import checksum_of
 from medmodel.sweeps.search_space import SweepConfig
 
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
@@ -46,7 +48,8 @@ class Trial:
         gain_in_errors: Of a candidate of "Best in … minutes" by how many standard
             errors its validation loss is lower than the first one's; None where
             nothing was compared.
-        split: Begin of the checksum of its table of images; "" where that is not known.
+        split: Begin of the checksum of its table of images, which names the digest of
+            each one's pixels; "" where that is not known.
     """
 
     number: int
@@ -253,3 +256,13 @@ def stop_trials(trials: Iterable[Trial], store: RunStore) -> None:
 
 def _home() -> Path:
     return workspace_root() / "sweeps"
+
+
+def split_of(run: Run) -> str:
+    """Begin of the checksum of a run's table of images; "" where it is not known.
+
+    Raises:
+        FileError: The file of the checksums was changed.
+    """
+    split = checksum_of(run, run.split_path)
+    return split.sha256[:16] if split else ""

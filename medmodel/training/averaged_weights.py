@@ -28,11 +28,16 @@ class AveragedWeights(keras.callbacks.SwapEMAWeights):
     Args:
         batches: Gives training batches, the same every time; the first of each is its
             images. At most `MEASURED_BATCHES` are read.
+        check: Called before each of them; what it raises ends the measuring.
     """
 
-    def __init__(self, batches: Callable[[], Iterable[Any]]) -> None:
+    def __init__(
+        self,
+        batches: Callable[[], Iterable[Any]],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
-        self._batches = batches
+        self._batches, self._check = batches, check
         self._trained: list[tuple[keras.Variable, Any]] = []
         self._forward: Callable[[Any], Any] | None = None
 
@@ -54,9 +59,11 @@ class AveragedWeights(keras.callbacks.SwapEMAWeights):
         usual = [layer.momentum for layer in normalised]
         for layer in normalised:
             layer.momentum = MOMENTUM
-        self._measure()
-        for layer, momentum in zip(normalised, usual, strict=True):
-            layer.momentum = momentum
+        try:
+            self._measure()
+        finally:
+            for layer, momentum in zip(normalised, usual, strict=True):
+                layer.momentum = momentum
 
     def _measure(self) -> None:
         if self._forward is None:
@@ -67,6 +74,7 @@ class AveragedWeights(keras.callbacks.SwapEMAWeights):
         for number, batch in enumerate(self._batches()):
             if number == MEASURED_BATCHES:
                 return
+            self._check()
             self._forward(batch[0])
 
     def on_test_end(self, logs: Any = None) -> None:

@@ -130,7 +130,8 @@ def _descend(
     status = StatusCallback(reporter, before, planned, config.metric)
     reporter.progress("training", 0, 0)
     reporter.update(steps=planned)
-    averages = [AveragedWeights(lambda: _sharp_batches(context))] if config.ema else []
+    sharp = functools.partial(_sharp_batches, context)
+    averages = [AveragedWeights(sharp, reporter.job.check)] if config.ema else []
     try:
         model.fit(
             _batches(context, finished),

@@ -94,7 +94,7 @@ def await_sample() -> None:
     """Reruns the page when the first data set is there."""
     if any(is_dataset(f) for root in data_roots() for f in subfolders(root)):
         st.rerun()
-    st.info(_("Drawing the sample data set; a few seconds."), icon=":material/draw:")
+    st.info(_("Drawing the sample data set."), icon=":material/draw:")
 
 
 def pick_dataset(datasets: list[Path], preselect: bool) -> Path | None:
@@ -228,7 +228,7 @@ def show_beside(folder: Path, config: TrainConfig, may_train: bool) -> None:
 
 def main() -> None:
     page_header(
-        _("Train"), _("Choose a data set and a recipe; the curves move in seconds.")
+        _("Train"), _("Choose a data set and a recipe, and watch the curves move.")
     )
     datasets, missing = known_datasets(), show_missing_request()
     if not datasets:

@@ -66,7 +66,7 @@ def processes() -> None:
         _("ready") if ready else _("busy") if training + predicting else _("starting"),
         help=_("The process that sends runs to the cluster.")
         if ray_address()
-        else _("A process with TensorFlow loaded, so that training starts at once."),
+        else _("A process with TensorFlow loaded: training need not wait for it."),
         border=True,
         height=widgets.TILE,
     )

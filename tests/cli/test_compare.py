@@ -60,8 +60,11 @@ def test_text(runs: list[Run], invoke: Invoke) -> None:
     assert "- sharp is better than blunt by" in said
     assert "80 test images are common to all." in said and "Holm" not in said
     assert "Compared by Accuracy:" in said
-    said = invoke("compare", *(run.id for run in runs), "--metric", "log_loss").stdout
-    assert "corrected for 3 pairs (Holm)" in said and "Log loss" in said
+    ids = [run.id for run in runs]
+    assert "corrected for 3 pairs (Holm)" in invoke("compare", *ids).stdout
+    # Of so few images the log loss has no interval: nothing was tested.
+    said = invoke("compare", *ids, "--metric", "log_loss").stdout
+    assert "Log loss" in said and "Holm" not in said
 
 
 def test_labels_of_copies_that_were_corrected_stop_nothing(

@@ -223,6 +223,26 @@ def test_a_run_that_the_head_does_not_take_holds_up_no_other(
     assert stub.jobs[job_of(refused)] == "PENDING"
 
 
+def test_many_that_the_head_does_not_take_hold_up_nothing_behind_them(
+    dispatcher: Dispatcher, stub: StubHead, clock: Clock
+) -> None:
+    per_wait = int(dispatch.LATER_SECONDS) * dispatch.MOST_REFUSED
+    *refused, last = submitted(per_wait + 2)
+    stub.refused = {f"medmodel-{run.id}-1": (400, "") for run in refused}
+    for _second in range(int(dispatch.LATER_SECONDS) + 2):
+        dispatcher.look()
+        clock.now += 1
+    assert job_of(last) in stub.jobs
+    # Nor are they forgotten: one is tried at every look, whatever waits behind.
+    stub.refused.clear()
+    stub.jobs = dict.fromkeys(stub.jobs, "STOPPED")
+    submitted(20)
+    clock.now += dispatch.LATER_SECONDS
+    for _look in range(2):
+        dispatcher.look()
+    assert any(job_of(run) in stub.jobs for run in refused)
+
+
 def test_a_job_that_cannot_be_looked_at_holds_up_no_other(
     dispatcher: Dispatcher, stub: StubHead, clock: Clock
 ) -> None:

@@ -65,6 +65,8 @@ def test_faithful_to_a_tolerance() -> None:
         format="litert_int8", largest_difference=0.3, same_class=0.98
     ).faithful
     assert not report(format="litert_int8", same_class=0.979).faithful
+    assert not report(format="litert_int8", same_class=0.999, dice=0.97).faithful
+    assert report(format="litert_int8", same_class=0.999, dice=0.98).faithful
 
 
 def test_a_format_is_named_by_its_key(run: Run) -> None:

@@ -172,6 +172,16 @@ def test_as_much_has_eight_bits_as_leaves_images_their_class(
 
 
 @pytest.mark.usefixtures("in_this_process")
+def test_of_what_passes_the_best_is_taken(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = iter([0.985, 0.97])  # of "weights", then by chance less of "mixed"
+    monkeypatch.setattr(export_model, "agreement", lambda *_, **__: next(kept))
+    report = export_model.export_model(run, "litert_int8", UNATTENDED)
+    assert report.rounded == "weights" and next(kept, None) is None
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_nothing_is_known_of_images_that_are_away_so_the_closest_is_taken(
     run: Run, class_folders: Path
 ) -> None:

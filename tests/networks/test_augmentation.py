@@ -4,9 +4,14 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medmodel.core.settings.augmentation import MEDICAL_AUGMENTATION, Augmentation
+from medmodel.core.settings.augmentation import (
+    KEPT_SHARP,
+    MEDICAL_AUGMENTATION,
+    Augmentation,
+)
 from medmodel.networks.augmentation import RandomChange
 from medmodel.networks.pipeline import augment
+from pages._shared.training.augmentation_preview import SEEDS
 
 
 def arrow(side: int = 33) -> np.ndarray:
@@ -30,6 +35,14 @@ def test_nothing_asked_nothing_changed() -> None:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (2, 17, 21, 3), dtype=np.uint8)
     np.testing.assert_array_equal(augment(pixels, Augmentation(), 1), pixels)
+
+
+def test_of_the_previewed_images_as_many_stay_sharp_as_in_training() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 9, 9, 1), dtype=np.uint8)
+    change = Augmentation(shift=0.3, rotation=20, zoom=0.3)
+    changed = [augment(pixels, change, seed, KEPT_SHARP) for seed in SEEDS]
+    sharp = [(row == pixels).all(axis=(1, 2, 3)).sum() for row in changed]
+    assert sum(sharp) == KEPT_SHARP * 4 * len(SEEDS)
 
 
 def test_flips_mirror_exactly_and_only_when_asked() -> None:

@@ -8,11 +8,10 @@ import pytest
 import tensorflow as tf
 
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.settings.augmentation import Augmentation
+from medmodel.core.settings.augmentation import KEPT_SHARP, Augmentation
 from medmodel.imaging import corruptions
 from medmodel.networks import models
 from medmodel.networks.pipeline import (
-    KEPT_SHARP,
     MaskedSamples,
     Samples,
     balanced_order,

@@ -14,11 +14,11 @@ from streamlit.testing.v1 import AppTest
 
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.core.settings.augmentation import Augmentation
+from medmodel.core.settings.augmentation import KEPT_SHARP, Augmentation
 from medmodel.imaging.images import decode, prepare_image
 from medmodel.predictor import Predictor
 from pages._shared.training import augmentation_preview
-from pages._shared.training.augmentation_preview import show_augmentation
+from pages._shared.training.augmentation_preview import SEEDS, show_augmentation
 from tests.conftest import draw_class_folders
 from tests.pages.page import said, show_part
 
@@ -28,7 +28,7 @@ Asked = list[tuple[NDArray[np.uint8], Augmentation, int]]
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """What the process with TensorFlow is asked; its answer is darker by the seed."""
+    """What the process with TensorFlow is asked; its answers are ever darker."""
     questions: Asked = []
 
     def augment(
@@ -36,9 +36,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         images: NDArray[np.uint8],
         augmentation: Augmentation,
         seed: int,
+        kept_sharp: float,
     ) -> NDArray[np.uint8]:
+        assert kept_sharp == KEPT_SHARP
         questions.append((images, augmentation, seed))
-        return images // (seed + 2)
+        return images // (len(questions) + 1)
 
     monkeypatch.setattr(Predictor, "augment", augment)
     return questions
@@ -71,19 +73,28 @@ def test_each_image_as_it_is_and_changed_three_times(
     app.toggle[0].set_value(True).run()
     assert not app.exception and not app.error
     captions = ["As they are", "Changed, try 1", "Changed, try 2", "Changed, try 3"]
-    assert [caption.value for caption in app.caption] == captions
+    sharp, *others = [caption.value for caption in app.caption]
+    assert "a chance of 25 % to be neither shifted nor" in sharp and others == captions
     names = ["a/a_000", "b/b_000", "c/c_000", "a/a_001"]
     preprocessing = config.preprocessing(32)
     files = [folder / f"{name}.png" for name in names]
     images = np.stack([prepare_image(decode(f).pixels, preprocessing) for f in files])
     assert images.shape == (4, 32, 32, 1)
-    assert [seed for *_, seed in asked] == [0, 1, 2]
+    assert tuple(seed for *_, seed in asked) == SEEDS
     assert all((sent == images).all() for sent, *_ in asked)
     assert all(augmentation == SHIFT for _, augmentation, _ in asked)
     expected = [*images, *images // 2, *images // 3, *images // 4]
     assert len(drawn) == 16
     for pixels, wanted in zip(drawn, expected, strict=True):
         assert pixels.shape == (32, 32) and (pixels == wanted[..., 0]).all()
+
+
+def test_nothing_is_said_of_sharp_images_where_all_are(
+    folder: Path, asked: Asked
+) -> None:
+    app = opened(folder, config_of(folder, Augmentation(flip_horizontal=True)))
+    app.toggle[0].set_value(True).run()
+    assert asked and app.caption[0].value == "As they are"
 
 
 def test_what_cannot_be_read_is_left_out(folder: Path) -> None:

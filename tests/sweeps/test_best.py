@@ -26,6 +26,7 @@ from medmodel.runs.tables.predictions import (
     score_columns,
     write_predictions,
 )
+from medmodel.runs.tables.split import read_split, write_split
 from medmodel.sweeps import best
 from medmodel.sweeps.best import (
     BestDriver,
@@ -35,7 +36,7 @@ from medmodel.sweeps.best import (
     validation_scores,
 )
 from medmodel.sweeps.candidates import CANDIDATES, ENSEMBLE_OF_BEST, candidate_config
-from medmodel.sweeps.results import best_trial, compared, why_it_won
+from medmodel.sweeps.results import best_trial, compared, other_data, why_it_won
 from medmodel.sweeps.search_space import best_sweep
 from medmodel.sweeps.sweep import Sweep, Trial, Trials, start_sweep, stop_trials
 from tests.conftest import draw_class_folders
@@ -208,6 +209,31 @@ def test_after_a_restart_the_baseline_is_read_again(world: World) -> None:
     write_json(path, Trials([first, unseen]))
     RunStore().delete(RunStore().get(first.run))
     assert world.restarted().look()[1].gain_in_errors is None
+
+
+def replace_images(run: Run) -> None:
+    """As if its data set had held other pixels under the same names."""
+    write_split(run, read_split(run).assign(digest="other"))
+
+
+@pytest.mark.usefixtures("all_help")
+def test_images_that_were_replaced_under_their_names_are_not_compared(
+    world: World,
+) -> None:
+    for seed in range(3):
+        world.driver.step()
+        world.finish(seed)
+        if seed == 0:
+            first = RunStore().get(world.sweep.results.trials[0].run)
+            replace_images(first)
+    trials = [*world.driver.look()]
+    assert trials[0].split and trials[0].split != trials[1].split == trials[2].split
+    assert [trial.gain_in_errors for trial in trials] == [None] * 3
+    assert best_trial(trials) in trials[1:] and other_data(trials).endswith(": 1.")
+    world.now += 580
+    world.driver.step()
+    (made,) = world.waiting()
+    assert made.ensemble and [*made.ensemble.members] == [t.run for t in trials[1:]]
 
 
 @pytest.mark.usefixtures("all_help")

@@ -163,6 +163,52 @@ def test_a_hopeless_trial_is_ended_early(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sweep.results.trials[3].state == "pruned"
 
 
+def images(run: Run, digest: str) -> None:
+    row = ["a.png", "normal", "", "val", digest]
+    write_split(run, pd.DataFrame([row], columns=SPLIT_COLUMNS))
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_trial_is_ended_only_for_losses_on_the_same_images(changed: bool) -> None:
+    driver = Driver(begun(trials=5), RunStore())
+    for _number in range(3):
+        driver.step()
+        (run,) = waiting()
+        images(run, "before")
+        status = replace(run.status, state=RunStatus.RUNNING)
+        with run.lock:
+            run.write_status(status)
+            for number in (1, 2, 3):
+                epoch(run, number, 0.1)
+            driver.step()
+        finish(run, None)
+    driver.step()
+    (later,) = waiting()
+    images(later, "after" if changed else "before")
+    with later.lock:
+        later.write_status(replace(later.status, state=RunStatus.RUNNING))
+        for number in (1, 2, 3):
+            epoch(later, number, 3.0)
+        driver.step()
+        assert later.stop_requested is not changed
+
+
+def test_importance_is_of_trials_on_the_same_images() -> None:
+    sizes, batches = (64, 96, 128), (8, 16, 32)
+    sweep = begun(9, size=Dimension(sizes), batch_size=Dimension(batches))
+    driver = Driver(sweep, RunStore())
+    for number in range(9):
+        driver.step()
+        (run,) = waiting()
+        early = number < 4
+        images(run, "before" if early else "after")
+        # Only before the images were changed the batch mattered, and by far the most.
+        loss = run.config.size / 1000 + run.config.batch_size * (1 if early else 1e-6)
+        finish(run, loss)
+    driver.step()
+    assert sweep.results.importance["size"] > 0.5
+
+
 def test_failed_and_deleted_trials_do_not_end_it() -> None:
     sweep = begun(trials=3)
     driver = Driver(sweep, RunStore())

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from medmodel.core.errors import Cancelled
 from medmodel.training.averaged_weights import MEASURED_BATCHES, AveragedWeights
 
 LEVEL = 40.0
@@ -51,6 +52,24 @@ def test_statistics_are_measured_for_the_averages_and_put_back(momentum: float) 
     assert float(layer.moving_mean[0]) > LEVEL / 2
     averages.on_epoch_end(0)
     assert float(layer.moving_mean[0]) == 0.0
+
+
+def test_stop_is_heard_between_the_measured_batches() -> None:
+    model, asked = normalised(momentum=0.99), []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            raise Cancelled("Stop.")
+
+    averages = AveragedWeights(batches, check)
+    averages.set_model(model)
+    with pytest.raises(Cancelled):
+        averages.on_test_begin()
+    # Of two batches; and training goes on as it was, should it be resumed.
+    measured = float(model.layers[1].moving_mean[0])
+    assert measured == pytest.approx((1 - 0.9**2) * LEVEL, rel=1e-4)
+    assert model.layers[1].momentum == 0.99
 
 
 def test_frozen_statistics_stay_and_no_batch_is_read() -> None:

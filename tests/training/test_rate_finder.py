@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,18 @@ def test_old_tests_are_taken_away(
     asked(class_folders)
     ids = {test.id for test in rate_test_store().list()}
     assert first.id not in ids and second.id in ids and len(ids) == 2
+
+
+def test_old_tests_whose_worker_was_killed_are_taken_away(class_folders: Path) -> None:
+    first, second, waits = (asked(class_folders) for _number in range(3))
+    for test, age in ((first, KEPT_SECONDS + 9), (second, KEPT_SECONDS - 99)):
+        running = replace(test.status, state=RunStatus.RUNNING)
+        test.write_status(replace(running, heartbeat=time.time() - age))
+    waits.write_status(replace(waits.status, created=1.0))
+    assert first.status.state is RunStatus.INTERRUPTED
+    asked(class_folders)
+    ids = {test.id for test in rate_test_store().list()}
+    assert first.id not in ids and {second.id, waits.id} < ids
 
 
 def test_a_damaged_file_tells_nothing(class_folders: Path) -> None:

@@ -52,6 +52,7 @@ def comparison_values(models: Models, common: CommonFindings) -> dict[str, Any]:
 
 def say_comparison(common: CommonFindings) -> None:
     """The comparison as text."""
+    from medmodel.evaluation.comparison.paired_tests import correction
     from medmodel.evaluation.multi_label.comparison import (
         areas,
         compare_findings,
@@ -70,8 +71,8 @@ def say_comparison(common: CommonFindings) -> None:
     means = compare_means(common)
     for pair in means:
         say(f"- {pair}")
-    if len(means) > 1:
-        say(_("p values are corrected for {count} pairs (Holm).", count=len(means)))
+    if said := correction(means):
+        say(said)
     tested = 0
     for finding, pairs in compare_findings(common).items():
         say(_("{finding}, compared by AUC:", finding=finding))

@@ -131,6 +131,7 @@ def say_comparison(common: CommonOutlines) -> None:
     """The comparison as text."""
     import pandas as pd
 
+    from medmodel.evaluation.comparison.paired_tests import correction
     from medmodel.evaluation.segmentation.comparison import compare_dice
     from medmodel.evaluation.segmentation.summary import metrics
     from medmodel.reports.segmentation.metric_rows import estimate_text, title
@@ -154,5 +155,5 @@ def say_comparison(common: CommonOutlines) -> None:
         pairs = compare_dice(common, each)
         for pair in pairs:
             say(f"- {pair}")
-        if len(pairs) > 1:
-            say(_("p values are corrected for {count} pairs (Holm).", count=len(pairs)))
+        if said := correction(pairs):
+            say(said)

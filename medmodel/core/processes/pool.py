@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -37,7 +38,7 @@ AHEAD = 2
 FEW = 150
 """Up to so many items the caller's own process is faster than starting others."""
 SECONDS = 300
-"""Wall time for one item, of which each image has its own limit, see `sandbox`."""
+"""Processor time for one item, of which each image has its own limit: `sandbox`."""
 KEPT = 20
 """Seconds for which a child without work waits for the next."""
 NO_ANSWER = N_(
@@ -145,6 +146,7 @@ class _WorkerGroup:
         self.waiting = waiting
         self.answers: queue.SimpleQueue[tuple[list[Any], Any]] = queue.SimpleQueue()
         self.ended = threading.Event()
+        self.again: list[Any] = []
         self.children: dict[int, Child] = {}
         self.threads = [
             threading.Thread(target=self._feed, args=(n,), daemon=True)
@@ -201,13 +203,18 @@ class _WorkerGroup:
         return bool(given)
 
     def _try_alone(self, child: Child, given: deque[list[Any]]) -> None:
-        """A child crashed: its chunk's items are tried alone, to find the culprit."""
-        child.end()
+        """A child crashed: its chunk's items are tried alone, to find the culprit.
+
+        One that was alone is given up, unless it had too little processor time.
+        """
+        busy = child.end() == -signal.SIGALRM
         chunk = given.popleft()
-        if len(chunk) == 1:
+        if len(chunk) > 1 or (busy and chunk[0] not in self.again):
+            self.again += chunk if len(chunk) == 1 else []
+            for item in chunk:
+                self.waiting.put([item])
+        else:
             self.answers.put((chunk, None))
-        for item in chunk if len(chunk) > 1 else []:
-            self.waiting.put([item])
         while given:
             self.waiting.put(given.popleft())
 
@@ -267,7 +274,8 @@ def _answer(question: Message) -> Message:
     arguments = question.facts["arguments"]
     try:
         task = sandbox.function_named(question.facts["task"])
-        with sandbox.time_limit(SECONDS * len(arguments[0])):
+        seconds = SECONDS * len(arguments[0])
+        with sandbox.time_limit(sandbox.PATIENCE * seconds, processor=seconds):
             kind, value = "done", task(*arguments)
     except OSError as error:
         kind, value = "os", [error.errno, error.strerror]

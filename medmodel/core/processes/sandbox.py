@@ -43,6 +43,9 @@ LARGEST_FACTS = 32 * 2**20
 AT_ONCE = 4
 """Children at work at the same time, and idle ones kept for the next file."""
 
+PATIENCE = 10
+"""How many times its processor time a file may take in a process of its own kind: there
+the caller's machine may be at work on many, and no image is to be left out for that."""
 _BUSY = 0.5
 """Share of the time below which a file that was not read says nothing of the file."""
 _LONGER = 4
@@ -70,6 +73,7 @@ def ask(
     data: bytes,
     name: str,
     seconds: int = SECONDS,
+    patience: int = 1,
     largest: int = LARGEST_ANSWER,
     **arguments: Any,
 ) -> dict[str, Any]:
@@ -80,7 +84,9 @@ def ask(
             texts, lists, byte strings and arrays.
         data: The file.
         name: What to call the file in messages.
-        seconds: Wall time until it is given up.
+        seconds: Processor time until it is given up.
+        patience: How many times as much wall time it may take; in a process that is a
+            sandbox itself `PATIENCE` times at least.
         largest: Bytes that the answer's arrays may have. In a process that is a sandbox
             itself nothing is sent, and an answer may have any size.
         **arguments: Must survive JSON.
@@ -92,8 +98,9 @@ def ask(
         OSError: From the function.
     """
     request: dict[str, Any] = {"function": function, "name": name}
-    request |= {"seconds": seconds, "arguments": arguments}
+    request |= {"seconds": seconds, "patience": patience, "arguments": arguments}
     if _inside.is_set():
+        request["patience"] = max(patience, PATIENCE)
         return _checked(_timed(data=data, **request))
     request |= {"largest": largest, "environment": _environment()}
     pixels = [np.frombuffer(data, np.uint8)]
@@ -104,13 +111,14 @@ def ask(
             if seconds < SECONDS:
                 raise
             # No image of a data set is to be left out for the load of the moment.
-            request["seconds"] = _LONGER * seconds
+            request["patience"] = _LONGER * patience
             return _checked(_ask_child(Message(request, pixels)))
 
 
 def _ask_child(question: Message) -> dict[str, Any]:
     facts = question.facts
-    name, seconds, largest = facts["name"], facts["seconds"], facts["largest"]
+    name, largest = facts["name"], facts["largest"]
+    seconds = facts["seconds"] * facts["patience"]
     deadline = time.monotonic() + seconds
     child = _idle.take() or _start_child()
     before = _processor_seconds(child)
@@ -125,7 +133,10 @@ def _ask_child(question: Message) -> dict[str, Any]:
         raise _timed_out(name, seconds, used) from error
     except (OSError, EOFError, BrokenMessage) as error:
         used = _processor_seconds(child) - before
-        if child.end() == -signal.SIGALRM:
+        ended_by = -child.end()
+        if ended_by == signal.SIGPROF:
+            raise _took_longer(name, facts["seconds"]) from error
+        if ended_by == signal.SIGALRM:
             raise _timed_out(name, seconds, used) from error
         raise ImageError(
             _(
@@ -169,6 +180,10 @@ def _timed_out(name: str, seconds: int, used: float) -> ImageTimeoutError:
                 used=used,
             )
         )
+    return _took_longer(name, seconds)
+
+
+def _took_longer(name: str, seconds: int) -> ImageTimeoutError:
     return ImageTimeoutError(
         _(
             "{name} took longer than {seconds} s to read: it is damaged or too big.",
@@ -183,7 +198,8 @@ def enter() -> None:
 
     For worker processes whose end their parent survives: they save the way to a child
     of their own. To be called in the main thread, before anything is read. A file that
-    takes too long ends the process with SIGALRM.
+    takes too long ends the process: with SIGPROF by its processor time, with SIGALRM by
+    wall time.
     """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -258,21 +274,35 @@ def _serve_one(question: Message) -> Message:
 
 
 @contextlib.contextmanager
-def time_limit(seconds: int) -> Iterator[None]:
-    """Ends this process by SIGALRM if the block takes longer; for the main thread.
+def time_limit(seconds: int, processor: int | None = None) -> Iterator[None]:
+    """Ends this process by a signal if the block takes longer; for the main thread.
 
     The signal ends it even inside a decoder that never returns, and even where whoever
     asked is gone. Within another limit the earlier of both holds.
+
+    Args:
+        seconds: Wall time, after which SIGALRM ends it.
+        processor: Seconds of processor time, after which SIGPROF does; None for any.
     """
-    started = time.monotonic()
-    outer = signal.alarm(seconds)
+    with contextlib.ExitStack() as timers:
+        timers.enter_context(_timer(signal.ITIMER_REAL, time.monotonic, seconds))
+        if processor is not None:
+            used = _timer(signal.ITIMER_PROF, time.process_time, processor)
+            timers.enter_context(used)
+        yield
+
+
+@contextlib.contextmanager
+def _timer(which: int, clock: Callable[[], float], seconds: int) -> Iterator[None]:
+    started = clock()
+    outer, _interval = signal.setitimer(which, seconds)
     if outer:
-        signal.alarm(min(outer, seconds))
+        signal.setitimer(which, min(outer, seconds))
     try:
         yield
     finally:
-        passed = round(time.monotonic() - started)
-        signal.alarm(max(outer - passed, 1) if outer else 0)
+        passed = clock() - started
+        signal.setitimer(which, max(outer - passed, 1) if outer else 0)
 
 
 def function_named(text: str) -> Callable[..., Any]:
@@ -283,9 +313,14 @@ def function_named(text: str) -> Callable[..., Any]:
 
 
 def _timed(
-    function: str, data: bytes, name: str, seconds: int, arguments: dict[str, Any]
+    function: str,
+    data: bytes,
+    name: str,
+    seconds: int,
+    patience: int,
+    arguments: dict[str, Any],
 ) -> dict[str, Any]:
-    with time_limit(seconds):
+    with time_limit(patience * seconds, processor=seconds):
         return _answer(function, data, name, arguments)
 
 

@@ -33,11 +33,21 @@ class Augmentation:
     corruption: float = 0.0
 
     @property
+    def interpolates(self) -> bool:
+        """Whether images are moved by what is between pixels, which blurs them."""
+        return bool(self.shift or self.rotation or self.zoom)
+
+    @property
     def active(self) -> bool:
         """Whether anything is changed at all."""
         return self != Augmentation()
 
 
+KEPT_SHARP = 0.25
+"""Share of the training images that augmentation does not interpolate.
+
+Images to be judged come sharp. A network that has met only interpolated ones, which are
+slightly blurred, takes sharp ones for something else: see docs/quality.md."""
 MEDICAL_AUGMENTATION = Augmentation(
     shift=0.05, rotation=7.0, zoom=0.08, brightness=0.08, contrast=0.1
 )

@@ -35,7 +35,7 @@ RECIPES: dict[str, Recipe] = {
         N_("Instant"),
         N_(
             "A pretrained network of which only the last layer is trained. "
-            "Curves move within seconds, and small data sets do well."
+            "Curves move early, and small data sets do well."
         ),
         {},
     ),

@@ -18,6 +18,7 @@ ENCODINGS = {
     "cp950": N_("Chinese, traditional (Big5)"),
     "cp932": N_("Japanese (Shift-JIS)"),
     "cp949": N_("Korean (EUC-KR)"),
+    "euc_jp": N_("Japanese (EUC-JP)"),
     "cp866": N_("Cyrillic (DOS)"),
     "cp1251": N_("Cyrillic (Windows)"),
     "cp437": N_("Western (DOS)"),
@@ -118,7 +119,9 @@ def _score(texts: Sequence[str], encoding: str) -> float:
             for at, char in enumerate(part)
             if not char.isascii()
         ]
-    return sum(scores) / max(len(scores), 1)
+    # Few archives have names in EUC-JP, and all of GBK might be: it must fit clearly.
+    rarity = 0.8 if encoding == "euc_jp" else 1.0
+    return rarity * sum(scores) / max(len(scores), 1)
 
 
 def _usualness(text: str, at: int, encoding: str, words: bool) -> float:

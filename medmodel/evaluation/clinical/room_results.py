@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from medmodel.evaluation.comparison.model_comparison import (
     common_images,
     difference,
 )
-from medmodel.evaluation.comparison.paired_tests import holm
+from medmodel.evaluation.comparison.paired_tests import corrected
 from medmodel.evaluation.intervals.estimate import (
     NOT_MEASURABLE,
     Estimate,
@@ -124,8 +124,7 @@ class RoomResults:
             readers = self._readers_against_model()
             if not math.isnan(readers.p):
                 pairs.insert(0, readers)
-        adjusted = holm([pair.p for pair in pairs])
-        return [replace(pair, p=p) for pair, p in zip(pairs, adjusted, strict=True)]
+        return corrected(pairs)
 
     def _readers_against_model(self) -> PairedDifference:
         data = self.model

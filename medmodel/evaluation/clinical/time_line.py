@@ -27,7 +27,9 @@ from medmodel.language import _
 USUAL_PATTERN = r"(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})"
 """Year, month and day one after the other, with or without a mark between them."""
 SECONDS = 5
-"""Wall time for the names of all images."""
+"""Processor time for the names of all images."""
+_PATIENCE = 4
+"""How many times as much wall time is waited for it, as somebody does."""
 _EARLIEST, _LATEST = 1895, 2200
 """Years in which an image may have been taken."""
 
@@ -89,9 +91,11 @@ def dates_in_names(names: Sequence[str], pattern: str) -> list[date | None]:
     function = f"{__name__}:dates_by_pattern"
     data = json.dumps(list(names)).encode()
     try:
-        answer = sandbox.ask(function, data, "pattern", SECONDS, pattern=pattern)
+        answer = sandbox.ask(
+            function, data, "pattern", SECONDS, _PATIENCE, pattern=pattern
+        )
     except sandbox.MachineBusyError as error:
-        raise DataError(untried(len(names), SECONDS)) from error
+        raise DataError(untried(len(names), _PATIENCE * SECONDS)) from error
     except ImageError as error:
         raise DataError(endless(len(names), SECONDS)) from error
     return [date.fromisoformat(day) if day else None for day in answer["days"]]

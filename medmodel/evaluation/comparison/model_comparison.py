@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from medmodel.evaluation.comparison.paired_tests import (
     accuracy_difference,
     area_difference,
     bootstrap_difference,
-    holm,
+    corrected,
 )
 from medmodel.evaluation.intervals.estimate import Estimate, where_enough
 from medmodel.evaluation.metrics.metric_table import (
@@ -85,7 +85,7 @@ class PairedDifference:
         second: Name of the other.
         values: The metric of each.
         estimate: First minus second, with its 95 % interval.
-        p: Two-sided p value; after `holm` the adjusted one.
+        p: Two-sided p value; after `corrected` the adjusted one.
         test: Name of the test, in English.
         needed: Images with which a difference of this size would be found in 80 of
             100 trials; None where no number would do.
@@ -336,8 +336,7 @@ def compare(common: CommonImages, metric: str) -> list[PairedDifference]:
         difference(common, first, second, metric)
         for first, second in itertools.combinations(common.models, 2)
     ]
-    adjusted = holm([pair.p for pair in pairs])
-    return [replace(pair, p=p) for pair, p in zip(pairs, adjusted, strict=True)]
+    return corrected(pairs)
 
 
 def difference(

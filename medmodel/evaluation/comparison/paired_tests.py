@@ -7,8 +7,9 @@ that would be needed to tell the models apart. Patients are kept together throug
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ from medmodel.evaluation.metrics.ranking_metrics import (
     shrunk_influence,
 )
 from medmodel.evaluation.predictions import Predictions, Weights
+from medmodel.language import _
 
 OneAgainstRest = tuple[Predictions, int]
 """Predictions, and the position of the class that is told from all others."""
@@ -340,6 +342,38 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[at]))
         adjusted[at] = largest
     return adjusted
+
+
+class Tested(Protocol):
+    """What `corrected` needs of a difference: how large it is, and its p value."""
+
+    @property
+    def estimate(self) -> Estimate:
+        """With an interval where there are enough images to test it."""
+
+    @property
+    def p(self) -> float:
+        """Two-sided."""
+
+
+_Difference = TypeVar("_Difference", bound=Tested)
+
+
+def corrected(pairs: Sequence[_Difference]) -> list[_Difference]:
+    """Differences whose p values are adjusted by `holm` for those that are tested."""
+    adjusted = iter(holm([pair.p for pair in pairs if pair.estimate.has_interval]))
+    return [
+        replace(pair, p=next(adjusted)) if pair.estimate.has_interval else pair  # type: ignore[type-var]
+        for pair in pairs
+    ]
+
+
+def correction(pairs: Iterable[Tested]) -> str:
+    """What was done to their p values, as a sentence; "" where one or none is told."""
+    tests = sum(pair.estimate.has_interval for pair in pairs)
+    if tests < 2:
+        return ""
+    return _("p values are corrected for {count} pairs (Holm).", count=tests)
 
 
 def _needed_by_error(value: float, error: float, n: int) -> int | None:

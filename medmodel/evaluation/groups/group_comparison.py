@@ -59,6 +59,7 @@ class Gap:
         worst: Name of that with the lowest.
         value: Their difference, 0 to 1.
         p: Corrected by Holm's method for all gaps that were tested.
+        tests: How many were.
     """
 
     attribute: str
@@ -67,6 +68,7 @@ class Gap:
     worst: str
     value: float
     p: float
+    tests: int = 1
 
     @property
     def significant(self) -> bool:
@@ -75,23 +77,24 @@ class Gap:
 
     def __str__(self) -> str:
         """The sentence."""
+        p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3g}"
         values = {
             "metric": _(METRICS[self.metric].title),
             "attribute": self.attribute,
             "best": self.best,
             "worst": self.worst,
             "points": 100 * self.value,
-            "p": "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3g}",
+            "p": p if self.tests < 2 else _("{p}, corrected by Holm", p=p),
         }
         if self.significant:
             return _(
                 "{attribute}: {metric} differs by {points:.1f} percentage points, "
-                "lowest for {worst}, highest for {best} ({p}, corrected by Holm).",
+                "lowest for {worst}, highest for {best} ({p}).",
                 **values,
             )
         return _(
             "{attribute}: {metric} differs by {points:.1f} percentage points between "
-            "{worst} and {best}: no significant difference ({p}, corrected by Holm).",
+            "{worst} and {best}: no significant difference ({p}).",
             **values,
         )
 
@@ -151,7 +154,10 @@ def compare_groups(
             if gap is not None:
                 gaps.append(replace(gap, attribute=title))
     adjusted = holm([gap.p for gap in gaps])
-    corrected = [replace(g, p=p) for g, p in zip(gaps, adjusted, strict=True)]
+    corrected = [
+        replace(gap, p=p, tests=len(gaps))
+        for gap, p in zip(gaps, adjusted, strict=True)
+    ]
     corrected.sort(key=lambda gap: (gap.p, -gap.value))
     return GroupComparison(position, results, corrected)
 

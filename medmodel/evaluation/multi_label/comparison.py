@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medmodel.core.errors import DataError
@@ -20,7 +20,7 @@ from medmodel.evaluation.comparison.model_comparison import (
     is_one_image,
     kind_of_difference,
 )
-from medmodel.evaluation.comparison.paired_tests import holm, mean_area_difference
+from medmodel.evaluation.comparison.paired_tests import corrected, mean_area_difference
 from medmodel.evaluation.cross_validation import (
     Models,
     digests_of_models,
@@ -166,15 +166,8 @@ def compare_findings(common: CommonFindings) -> dict[str, list[PairedDifference]
         Finding -> pairs. Holm's correction is over all that can be measured.
     """
     pairs = {name: _differences(common.of_finding(name)) for name in common.findings}
-    told = [each for of in pairs.values() for each in of if each.estimate.has_interval]
-    adjusted = iter(holm([each.p for each in told]))
-    return {
-        name: [
-            replace(each, p=next(adjusted)) if each.estimate.has_interval else each
-            for each in of_finding
-        ]
-        for name, of_finding in pairs.items()
-    }
+    adjusted = iter(corrected([each for of in pairs.values() for each in of]))
+    return {name: [next(adjusted) for _pair in of] for name, of in pairs.items()}
 
 
 def _differences(common: CommonImages) -> list[PairedDifference]:
@@ -195,8 +188,7 @@ def compare_means(common: CommonFindings) -> list[PairedDifference]:
         _mean_difference(of_findings, first, second)
         for first, second in itertools.combinations(common.tables, 2)
     ]
-    adjusted = holm([pair.p for pair in pairs])
-    return [replace(pair, p=p) for pair, p in zip(pairs, adjusted, strict=True)]
+    return corrected(pairs)
 
 
 def _mean_difference(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ from medmodel.evaluation.comparison.model_comparison import (
     is_one_image,
     p_value_text,
 )
-from medmodel.evaluation.comparison.paired_tests import holm
+from medmodel.evaluation.comparison.paired_tests import corrected
 from medmodel.evaluation.intervals.bootstrap import percentile_interval
 from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.intervals.minima import LimitingGroup
@@ -89,7 +89,7 @@ class DiceDifference:
         second: Name of the other.
         values: Mean Dice of each over the images that hold the class.
         estimate: First minus second, with its 95 % interval.
-        p: Two-sided p value; after `holm` the adjusted one.
+        p: Two-sided p value; after `corrected` the adjusted one.
         test: Name of the test, in English.
     """
 
@@ -235,8 +235,7 @@ def compare_dice(common: CommonOutlines, name: str) -> list[DiceDifference]:
         _difference(first, second, rows[first], rows[second])
         for first, second in itertools.combinations(rows, 2)
     ]
-    adjusted = holm([pair.p for pair in pairs])
-    return [replace(pair, p=p) for pair, p in zip(pairs, adjusted, strict=True)]
+    return corrected(pairs)
 
 
 def _difference(

@@ -52,8 +52,10 @@ def _remove_old(store: RunStore) -> None:
     """Of a test the chosen rate is all that anybody wants to keep."""
     for test in store.list():
         try:
-            ended = test.status.ended
-            if ended and time.time() - ended > KEPT_SECONDS:
+            status = test.status
+            # One whose worker was killed has not ended: it was at work until then.
+            last = status.ended or status.heartbeat or status.created
+            if not status.state.active and time.time() - last > KEPT_SECONDS:
                 shutil.rmtree(test.folder, ignore_errors=True)
         except RunError:
             continue  # damaged, or taken away meanwhile

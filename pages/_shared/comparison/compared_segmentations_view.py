@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from medmodel.evaluation import cross_validation
+from medmodel.evaluation.comparison.paired_tests import correction
 from medmodel.evaluation.segmentation import comparison, summary
 from medmodel.evaluation.segmentation.comparison import CommonOutlines, DiceDifference
 from medmodel.language import _
@@ -101,10 +102,8 @@ def _show_differences(pairs: Sequence[DiceDifference], runs: Mapping[str, Run]) 
         }
     )
     show_table(table, hide_index=True, height="content", alt=_("Every pair's test"))
-    if len(pairs) > 1:
-        st.caption(
-            _("p values are corrected for {count} pairs (Holm).", count=len(pairs))
-        )
+    if said := correction(pairs):
+        st.caption(said)
     csv_button(table, "differences-dice", next(iter(runs.values())))
 
 

@@ -18,6 +18,7 @@ from medmodel.evaluation.comparison.model_comparison import (
     PairedDifference,
     why_not_told,
 )
+from medmodel.evaluation.comparison.paired_tests import correction
 from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.intervals.minima import MINIMA
 from medmodel.evaluation.metrics.metric_table import METRICS
@@ -194,10 +195,8 @@ def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     )
     table = _pairs_table(pairs)
     show_table(table, hide_index=True, height="content", alt=_("Every pair's test"))
-    if len(pairs) > 1:
-        st.caption(
-            _("p values are corrected for {count} pairs (Holm).", count=len(pairs))
-        )
+    if said := correction(pairs):
+        st.caption(said)
     csv_button(table, f"differences-{metric}", next(iter(runs.values())))
 
 

@@ -13,7 +13,7 @@ from medmodel.evaluation.decision.positive_class import positive_class
 from medmodel.evaluation.groups.group_comparison import NOT_STATED, GroupResult
 from medmodel.evaluation.groups.run_groups import RunGroups, group_table, groups_of_run
 from medmodel.evaluation.metrics.metric_table import METRICS
-from medmodel.language import _, present_language
+from medmodel.language import _, join_sentences, present_language
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
@@ -50,15 +50,28 @@ def show_groups(run: Run) -> None:
             if gap.attribute == title:
                 st.caption(plain(gap))
     csv_button(lambda: group_table(comparison), "groups", run)
-    st.caption(
-        _(
-            "The worst gap of each attribute is tested by permutation, patients kept "
-            "together, and corrected for all gaps by Holm's method. Groups with too "
-            "few images have no interval and are not tested. A gap may come from "
-            "another attribute that differs between the groups."
-        )
-    )
+    st.caption(_how_tested(len(comparison.gaps)))
     _say_left_out(groups)
+
+
+def _how_tested(gaps: int) -> str:
+    sentences = [
+        _("Groups with too few images have no interval and are not tested."),
+    ]
+    if gaps:
+        sentences = [
+            _(
+                "The worst gap of each attribute is tested by permutation, patients "
+                "kept together."
+            ),
+            *sentences,
+            _("A gap may come from another attribute that differs between the groups."),
+        ]
+    if gaps > 1:
+        sentences.insert(
+            1, _("p values are corrected for all {count} gaps (Holm).", count=gaps)
+        )
+    return join_sentences(sentences)
 
 
 def _version(run: Run) -> tuple[int, int, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from medmodel.core.config import TrainConfig
@@ -164,6 +166,12 @@ def _summary(report: ExportReport, config: TrainConfig) -> str:
     """
     if config.segments:
         share = _("same class in {share:.2%} of the pixels", share=report.same_class)
+        if report.dice is not None:
+            share = _(
+                "{share}, Dice of the outlines {dice:.3f} or more",
+                share=share,
+                dice=math.floor(1000 * report.dice) / 1000,
+            )
     elif config.multi_label:
         share = _(
             "a finding is predicted by both or by neither in {share:.1%}",

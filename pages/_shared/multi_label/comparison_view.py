@@ -11,6 +11,7 @@ import streamlit as st
 from medmodel.core.errors import DataError
 from medmodel.evaluation import cross_validation
 from medmodel.evaluation.comparison.model_comparison import PairedDifference
+from medmodel.evaluation.comparison.paired_tests import correction
 from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.intervals.minima import MINIMA
 from medmodel.evaluation.metrics.curves import precision_recall_curve, roc_curve
@@ -120,7 +121,8 @@ def _show_means(means: Sequence[PairedDifference]) -> None:
         return
     st.markdown(_("**Mean AUC of the findings**"))
     st.markdown("\n".join(f"* {plain(str(pair))}" for pair in means))
-    st.caption(_("p values are corrected for {count} pairs (Holm).", count=len(means)))
+    if said := correction(means):
+        st.caption(said)
 
 
 def _show_sample_size(common: CommonFindings) -> None:

@@ -15,7 +15,7 @@ from medmodel.evaluation.decision.conformal import ConformalPredictor, MeasuredS
 from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.predictions import Predictions
-from medmodel.language import _
+from medmodel.language import _, join_sentences
 from medmodel.predictor import shared
 from medmodel.reports import plots
 from medmodel.runs.run import Run
@@ -217,10 +217,11 @@ def show_sets(run: Run, data: Predictions) -> None:
         )
     )
     validation = run_cache.split(run, "val")
-    rows, short = [], []
+    rows, short, judged = [], [], 0
     for measured in conformal.measure(validation, data):
         value, interval = _percentages(measured.observed)
         promised = f"{measured.predictor.coverage:.0%}".replace("%", " %")
+        judged += measured.observed.has_interval
         if measured.undercovers:
             short.append(promised)
         rows.append(
@@ -240,12 +241,15 @@ def show_sets(run: Run, data: Predictions) -> None:
                 coverages=", ".join(short),
             )
         )
-    st.caption(
+    sentences = [
         _(
-            "{validation:,} validation and {test:,} test images. All {count} target "
-            "coverages are judged together (Holm).",
+            "{validation:,} validation and {test:,} test images.",
             validation=len(validation.truth),
             test=len(data.truth),
-            count=len(conformal.COVERAGES),
         )
-    )
+    ]
+    if judged > 1:
+        sentences.append(
+            _("All {count} target coverages are judged together (Holm).", count=judged)
+        )
+    st.caption(join_sentences(sentences))

@@ -113,7 +113,7 @@ def starting() -> bool:
 def asking() -> str:
     """What is said while the model answers."""
     if starting():
-        return _("Loading the model: some seconds the first time …")
+        return _("Loading the model: it takes longest the first time …")
     return _("Asking the model …")
 
 

@@ -33,7 +33,7 @@ def data_scene() -> Scene:
             Slide(
                 _("Data"),
                 _("No data set yet"),
-                _("The sample data set is being drawn; it takes a few seconds."),
+                _("The sample data set is being drawn."),
                 state="empty",
             ),
             live=True,

@@ -84,7 +84,7 @@ def _scene_of(run: Run) -> Scene:
         slide = Slide(
             _("Diagnose"),
             _("Loading the model"),
-            _("It takes some seconds the first time."),
+            _("It takes longest the first time."),
             state="busy",
         )
         return Scene(slide, live=True)

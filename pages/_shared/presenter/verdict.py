@@ -9,6 +9,7 @@ from medmodel.evaluation.comparison.model_comparison import (
     PairedDifference,
     why_not_told,
 )
+from medmodel.evaluation.comparison.paired_tests import correction
 from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.language import _
 from medmodel.reports import plots
@@ -26,7 +27,7 @@ def verdict(pairs: list[PairedDifference]) -> tuple[str, list[str]]:
         images = pairs[0].estimate.n
         return _("No significant difference (n = {images:,} images)", images=images), []
     return better[0], [
-        _("p values are corrected for {count} pairs.", count=len(pairs)),
+        *filter(None, [correction(pairs)]),
         *better[1:],
     ]
 

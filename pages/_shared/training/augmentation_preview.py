@@ -12,11 +12,13 @@ from medmodel.core.config import TrainConfig
 from medmodel.core.config_problems import config_problems
 from medmodel.core.errors import DataError
 from medmodel.core.preprocessing import Preprocessing
+from medmodel.core.settings.augmentation import KEPT_SHARP
 from medmodel.language import _
 from pages._shared.common.widgets import errors_shown
 
 IMAGES = 4
-CHANGES = 3
+SEEDS = (7, 10, 12)
+"""Of the twelve images that these change `KEPT_SHARP` stay sharp: one in each row."""
 TRIED_PER_CLASS = 3
 
 
@@ -52,7 +54,7 @@ def _candidates(folder: Path) -> Iterator[str]:
 
 
 def show_augmentation(folder: Path, config: TrainConfig) -> None:
-    """Each image as it is, and changed by chance three times."""
+    """Each image as it is, and three times as the network may see it in training."""
     if not config.augmentation.active or "augmentation" in config_problems(config):
         return
     if not st.toggle(_("Show what it does to images"), key="show_augmentation"):
@@ -73,10 +75,18 @@ def _show_rows(images: np.ndarray, config: TrainConfig) -> None:
         rows = [
             images,
             *(
-                shared().augment(images, config.augmentation, seed)
-                for seed in range(CHANGES)
+                shared().augment(images, config.augmentation, seed, KEPT_SHARP)
+                for seed in SEEDS
             ),
         ]
+    if config.augmentation.interpolates:
+        st.caption(
+            _(
+                "As in training, each image has a chance of {share:.0f} % to be "
+                "neither shifted nor rotated nor zoomed, and then stays sharp.",
+                share=100 * KEPT_SHARP,
+            )
+        )
     for number, row in enumerate(rows):
         st.caption(
             _("As they are")

@@ -56,7 +56,24 @@ def hoard_on_seven(numbers: list[int]) -> list[int]:
     return numbers
 
 
-def never_end_on_seven(numbers: list[int]) -> list[int]:
+def starve_on_seven(numbers: list[int], folder: str) -> list[int]:
+    """As on a machine with no time for this file: its wall time runs out twice."""
+    if 7 in numbers:
+        place = Path(folder)
+        (place / str(len(list(place.iterdir())))).touch()
+        if len(list(place.iterdir())) <= 2:
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+            time.sleep(60)
+    return numbers
+
+
+def compute_on_seven(numbers: list[int]) -> list[int]:
+    while 7 in numbers:
+        pass
+    return numbers
+
+
+def wait_on_seven(numbers: list[int]) -> list[int]:
     while 7 in numbers:
         time.sleep(1)
     return numbers
@@ -125,16 +142,27 @@ def test_an_item_that_kills_its_process_spoils_no_other(
     ]
 
 
-def test_an_item_has_a_limit_of_time() -> None:
-    question = Message({"task": f"{__name__}:never_end_on_seven", "arguments": [[7]]})
+def test_a_machine_without_time_for_an_item_leaves_none_out(tmp_path: Path) -> None:
+    answers = list(pool.map_chunks(starve_on_seven, range(40), str(tmp_path), few=0))
+    assert sorted(n for _, answer in answers for n in answer or []) == [*range(40)]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("task", "ended_by"),
+    [("compute_on_seven", signal.SIGPROF), ("wait_on_seven", signal.SIGALRM)],
+)
+def test_an_item_has_a_limit_of_time(task: str, ended_by: signal.Signals) -> None:
+    question = Message({"task": f"{__name__}:{task}", "arguments": [[7]]})
     code = (
-        "from medmodel.core.processes import pool\n"
+        "from medmodel.core.processes import pool, sandbox\n"
         "from medmodel.core.processes.messages import Message\n"
+        f"sandbox.PATIENCE = {1 if task == 'wait_on_seven' else 50}\n"
         f"pool.SECONDS = 1\npool._answer(Message({question.facts!r}))"
     )
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60)
-    assert done.returncode == -signal.SIGALRM
+    assert done.returncode == -ended_by
 
 
 def test_what_is_too_large_for_this_process_is_done_in_another() -> None:

@@ -43,6 +43,12 @@ def test_a_single_word_is_enough(encoding: str, words: str) -> None:
         assert zip_names.guess_encodings([word.encode(encoding)])[0] == encoding
 
 
+def test_japanese_of_unix_is_known_by_several_words() -> None:
+    names = ["\u80ba\u708e/\u753b\u50cf1", "\u6b63\u5e38/\u753b\u50cf2"]
+    raw = [name.encode("euc_jp") for name in [*names, "\u304c\u3093/\u80f8\u90e8"]]
+    assert zip_names.guess_encodings(raw)[0] == "euc_jp"
+
+
 def test_what_fits_no_encoding_is_read_all_the_same() -> None:
     assert zip_names.guess_encodings([bytes(range(128, 256))])
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from medmodel.benchmark.validity.simulation import Setting, simulate
 from medmodel.evaluation.comparison import paired_tests
+from medmodel.evaluation.comparison.model_comparison import PairedDifference
 from medmodel.evaluation.comparison.paired_tests import (
     _correlation,
     _ends_of_difference,
@@ -18,6 +19,8 @@ from medmodel.evaluation.comparison.paired_tests import (
     accuracy_difference,
     area_difference,
     bootstrap_difference,
+    corrected,
+    correction,
     holm,
     mcnemar,
 )
@@ -215,6 +218,36 @@ def test_holm_by_hand() -> None:
     assert holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+@pytest.mark.parametrize(
+    ("judged", "adjusted", "said"),
+    [
+        ([True, True, True], [0.03, 0.04, 0.04], "corrected for 3 pairs (Holm)"),
+        ([True, False, True], [0.02, 0.02, 0.03], "corrected for 2 pairs (Holm)"),
+        ([True, False, False], [0.01, 0.02, 0.03], ""),
+        ([False, False, False], [0.01, 0.02, 0.03], ""),
+        ([], [], ""),
+    ],
+)
+def test_pairs_are_corrected_for_those_that_are_tested(
+    judged: list[bool], adjusted: list[float], said: str
+) -> None:
+    pairs = [
+        PairedDifference(
+            "accuracy",
+            "a",
+            "b",
+            (0.5, 0.5),
+            Estimate(0.0, *((-0.1, 0.1) if enough else (math.nan, math.nan)), 50),
+            (at + 1) / 100,
+            "test",
+            None,
+        )
+        for at, enough in enumerate(judged)
+    ]
+    assert [pair.p for pair in corrected(pairs)] == pytest.approx(adjusted)
+    assert said in correction(pairs) and bool(said) == bool(correction(pairs))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))

@@ -50,6 +50,8 @@ def test_holm_corrects_for_all_gaps() -> None:
     alone = compare_groups(data, {"Site": names}, None)
     more = {f"Site {n}": names for n in range(5)}
     (single,) = alone.gaps
+    assert "Holm" not in f"{single} {alone.verdict}"
+    assert "corrected by Holm" in str(compare_groups(data, more, None).gaps[0])
     assert compare_groups(data, more, None).gaps[0].p == pytest.approx(
         min(1.0, 5 * single.p)
     )
