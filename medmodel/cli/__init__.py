@@ -32,6 +32,7 @@ COMMANDS = {
     "resume": "resume",
     "list": "list_runs",
     "evaluate": "evaluate",
+    "robustness": "robustness",
     "compare": "compare",
     "predict": "predict",
     "external-test": "external_test",

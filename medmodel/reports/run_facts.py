@@ -113,16 +113,19 @@ def limits(run: Run, evaluation: Evaluation) -> list[str]:
 
 
 def patient_overlap(run: Run) -> list[str]:
-    """That patients of the test also occur elsewhere, as a sentence; none if not so."""
+    """That numbers of test patients occur elsewhere, too, as a sentence; else none.
+
+    Numbers that come from names of files may begin anew in each split.
+    """
     overlap = shared_patients(run)
     if not overlap:
         return []
     return [
         ngettext(
-            "{count:,} test patient also occurs in training or validation: expect "
-            "worse on new patients.",
-            "{count:,} test patients also occur in training or validation: expect "
-            "worse on new patients.",
+            "{count:,} patient number of the test split also occurs in training or "
+            "validation: where it is the same person, expect worse on new patients.",
+            "{count:,} patient numbers of the test split also occur in training or "
+            "validation: where they are the same people, expect worse on new patients.",
             overlap,
         )
     ]
@@ -264,8 +267,10 @@ def _split_by(shared: int | None) -> str:
         return _("Split by image: patients are not known.")
     if shared:
         return ngettext(
-            "{count:,} test patient also occurs in training or validation.",
-            "{count:,} test patients also occur in training or validation.",
+            "{count:,} patient number of the test split also occurs in training or "
+            "validation.",
+            "{count:,} patient numbers of the test split also occur in training or "
+            "validation.",
             shared,
         )
     return _("Split by patient: no patient number is in more than one split.")

@@ -461,3 +461,13 @@ def test_a_temperature_whose_interval_holds_1_is_no_primary_action(
         button = next(b for b in app.button if "Store the temperature" in b.label)
         assert button.proto.type == kind
         assert any("No need to calibrate" in i.value for i in app.info) == (low < 1)
+
+
+def test_equal_patient_numbers_are_not_called_the_same_people(
+    class_folders: Path,
+) -> None:
+    run = write_finished_run(class_folders, "numbered", patients=5)
+    text = said(open_page("results/evaluate.py", run=run.id))
+    assert "5 patient numbers of the test split also occur" in text
+    assert "where they are the same people" in text
+    assert "Split by" not in text

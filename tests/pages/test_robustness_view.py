@@ -49,6 +49,20 @@ def test_while_it_works_one_may_leave(run: Run) -> None:
     assert not app.error
 
 
+def test_it_can_be_stopped(run: Run) -> None:
+    task = corruption_task(run)
+    with Lock(task.lock_path):
+        task.write("corrupting", done=10, total=51)
+        app = press(opened(run), "Stop")
+        assert task.stop_requested
+        (stopping,) = (b for b in app.button if b.label == "Stopping…")
+        assert stopping.disabled
+    task.write("stopped")
+    app = opened(run)
+    assert "was stopped: nothing of it was kept" in app.info[0].value
+    assert "Test under corruptions" in [b.label for b in app.button]
+
+
 def test_what_went_wrong_is_said_and_it_may_be_tried_again(run: Run) -> None:
     corruption_task(run).write("failed", error="The disk is full.")
     app = opened(run)

@@ -235,6 +235,13 @@ def test_few_patients_are_told(tmp_path: Path) -> None:
     assert "Only 4 patients" in evaluation_html.evaluation_page(few)
 
 
+def test_equal_patient_numbers_may_be_other_people(class_folders: Path) -> None:
+    run = write_finished_run(class_folders, "numbered", patients=5)
+    said = " ".join(run_facts.limits(run, run_facts.evaluate_run(run)))
+    assert "5 patient numbers of the test split also occur" in said
+    assert "where they are the same people, expect worse" in said
+
+
 def test_a_sketch_has_its_points_where_they_belong() -> None:
     line = svg.Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "#000", marked=True)
     square = svg.UnitSquare([line], "T & t", "x", "y")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from medmodel.core.environment import python_environment
-from medmodel.core.errors import MedModelError, os_reason
+from medmodel.core.errors import Cancelled, MedModelError, os_reason
 from medmodel.core.job import Job
 from medmodel.core.locks import Lock, locked
 from medmodel.core.storage import open_log, read_json, write_json
@@ -26,6 +26,8 @@ GRACE_SECONDS = 20.0
 _WRITE_SECONDS = 0.2
 _NICENESS = 10
 
+_ENDED = ("finished", "failed", "stopped")
+
 _processes: list[subprocess.Popen[bytes]] = []
 
 
@@ -35,7 +37,7 @@ class TaskState:
 
     Args:
         phase: "" before the first start, then "starting", whatever the work reports,
-            and in the end "finished" or "failed".
+            and in the end "finished", "failed" or "stopped".
         done: Finished units of this phase.
         total: All units of this phase; 0 while unknown.
         error: What went wrong, as a sentence; else "".
@@ -79,6 +81,7 @@ class BackgroundTask:
         """Starts the process, unless it is running already."""
         if self.state().running:
             return
+        self._stop_path.unlink(missing_ok=True)
         self.write("starting", started=time.time())
         with open_log(self.log_path.parent, self.log_path.name) as log:
             process = subprocess.Popen(
@@ -91,6 +94,16 @@ class BackgroundTask:
             )
         _processes.append(process)
 
+    def stop(self) -> None:
+        """Asks its process to end; it does at the next `Job.check` of its work."""
+        if self.state().running:
+            self._stop_path.touch()
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked to end it, and it has not ended yet."""
+        return self._stop_path.exists()
+
     def state(self) -> TaskState:
         """How far it is; an error where its process ended without a word."""
         _processes[:] = [p for p in _processes if p.poll() is None]
@@ -102,7 +115,7 @@ class BackgroundTask:
         starting = state.phase == "starting" and age < GRACE_SECONDS
         if alive or starting:
             return replace(state, running=True)
-        if state.phase not in ("", "finished", "failed"):
+        if state.phase not in ("", *_ENDED):
             return replace(state, error=self.interrupted)
         return state
 
@@ -116,7 +129,7 @@ class BackgroundTask:
         write_json(self.state_path, {"phase": phase, "folder": self.folder, **values})
 
     def job(self) -> Job:
-        """A job whose progress goes into the state file, a few times a second."""
+        """A job whose progress goes into the state file, and which `stop` gives up."""
         written = 0.0
 
         def progress(phase: str, done: int, total: int) -> None:
@@ -125,7 +138,7 @@ class BackgroundTask:
                 written = time.monotonic()
                 self.write(phase, done=done, total=total)
 
-        return Job(progress)
+        return Job(progress, lambda: self.stop_requested)
 
     def run(self, work: Callable[[], None]) -> None:
         """The life of its process: works, unless another process does already.
@@ -140,6 +153,8 @@ class BackgroundTask:
         os.nice(_NICENESS)
         try:
             work()
+        except Cancelled:
+            self.write("stopped")
         except MedModelError as error:
             self.write("failed", error=str(error))
             sys.exit(1)
@@ -150,7 +165,13 @@ class BackgroundTask:
             self.write("failed", error=_("There is a mistake in this program."))
             raise
         finally:
+            self._stop_path.unlink(missing_ok=True)
             lock.release()
+
+    @property
+    def _stop_path(self) -> Path:
+        """There from the wish to end it until it has ended."""
+        return self.lock_path.with_suffix(".stop")
 
     def _read(self) -> TaskState:
         """The state file; as before the first start where it is damaged."""

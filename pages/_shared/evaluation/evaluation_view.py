@@ -160,10 +160,12 @@ def leakage_reservations(run: Run, overlap: int | None, problem: str) -> list[st
     if overlap:
         reservations.append(
             ngettext(
-                "{count:,} patient of the test split also occurs in training or "
-                "validation: expect worse on new patients.",
-                "{count:,} patients of the test split also occur in training or "
-                "validation: expect worse on new patients.",
+                "{count:,} patient number of the test split also occurs in training or "
+                "validation: where it is the same person, expect worse on new "
+                "patients.",
+                "{count:,} patient numbers of the test split also occur in training or "
+                "validation: where they are the same people, expect worse on new "
+                "patients.",
                 overlap,
             )
         )
@@ -233,7 +235,7 @@ def _split_sentence(overlap: int | None) -> str:
     if overlap is None:
         return _("Split by **image**: patients are not known.")
     if overlap:
-        return _("Split by **image**, patients not kept apart.")
+        return ""  # whether they are the same people is a reservation
     return _("Split by **patient**: no patient number is in more than one split.")
 
 

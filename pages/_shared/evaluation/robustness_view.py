@@ -58,11 +58,15 @@ def _show_state(run: Run, busy: bool) -> None:
     state = corruption_state(run)
     if state.running:
         _show_progress(state)
+        _stop_button(run)
         return
     if busy:
         st.rerun()
     if state.error:
         st.error(plain(translate(state.error)), icon=":material/error:")
+    if state.phase == "stopped":
+        stopped = _("The last test was stopped: nothing of it was kept.")
+        st.info(stopped, icon=":material/stop_circle:")
     test = None
     with errors_shown():
         test = _corruption_test(run)
@@ -105,6 +109,21 @@ def _start_button(run: Run, again: bool) -> None:
     if st.button(label, type=kind, icon=":material/blur_on:", disabled=missing):
         corruption_task(run).start()
         st.rerun()
+
+
+def _stop_button(run: Run) -> None:
+    task = corruption_task(run)
+    asked = task.stop_requested
+    st.button(
+        _("Stopping…") if asked else _("Stop"),
+        icon=":material/stop_circle:",
+        disabled=asked,
+        on_click=task.stop,
+        help=_(
+            "Takes effect once the model has answered the images at hand; nothing of "
+            "this test is kept."
+        ),
+    )
 
 
 def _show_progress(state: TaskState) -> None:

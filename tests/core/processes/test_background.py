@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_a_process_that_comes_up_has_a_while(
     assert bool(task.state().error) is not running
 
 
-@pytest.mark.parametrize("phase", ["finished", "failed"])
+@pytest.mark.parametrize("phase", ["finished", "failed", "stopped"])
 def test_an_end_is_no_interruption(task: BackgroundTask, phase: str) -> None:
     task.write(phase, error="A reason.")
     assert task.state() == TaskState(phase, error="A reason.", folder="/data/x")
@@ -141,6 +142,37 @@ def test_what_goes_wrong_is_told(
     if isinstance(caught.value, SystemExit):
         assert caught.value.code == 1
     assert task.state() == TaskState("failed", error=sentence, folder="/data/x")
+
+
+def test_it_ends_when_it_is_asked_to(task: BackgroundTask) -> None:
+    reached: list[str] = []
+
+    def work() -> None:
+        job = task.job()
+        job.check()
+        reached.append("first")
+        task.stop()
+        assert task.stop_requested
+        job.check()
+        reached.append("second")
+
+    task.run(work)
+    assert reached == ["first"]
+    assert task.state() == TaskState("stopped", folder="/data/x")
+    assert not task.stop_requested
+
+
+def test_a_wish_to_end_it_is_not_left_to_the_next(
+    task: BackgroundTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task.stop()  # nothing runs
+    assert not task.stop_requested
+    with Lock(task.lock_path):
+        task.stop()  # and then its process was killed
+    assert task.stop_requested
+    monkeypatch.setattr(subprocess, "Popen", Mock())
+    task.start()
+    assert not task.stop_requested
 
 
 def test_no_work_where_another_process_does_it(task: BackgroundTask) -> None:
