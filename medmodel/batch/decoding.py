@@ -23,7 +23,7 @@ from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.processes import pool
 from medmodel.core.regular_files import open_for_writing
 from medmodel.core.storage import set_irregular_aside
-from medmodel.data.prepared import write_at
+from medmodel.data.decoding.unfinished_array import write_at
 from medmodel.evaluation.ood.traits import ImageTraits, image_traits
 from medmodel.imaging import images
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions

@@ -14,8 +14,9 @@ from medmodel.data.layouts.layout_choice import TableReading
 from medmodel.data.layouts.listing import is_no_image, list_folder
 from medmodel.data.tables import encodings
 from medmodel.data.tables.columns import Table, file_column, find_columns
-from medmodel.data.tables.manifest import is_text, possible_tables, read_table
+from medmodel.data.tables.manifest import is_text, possible_tables
 from medmodel.data.tables.table_layout import FileLookup
+from medmodel.data.tables.table_lines import read_table
 from medmodel.language import _
 
 

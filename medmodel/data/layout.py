@@ -22,9 +22,8 @@ from medmodel.core import samples
 from medmodel.core.errors import DataError
 from medmodel.core.pseudonyms import patient_pseudonym
 from medmodel.data.layouts import description
-from medmodel.data.layouts.class_names import one_spelling, spelled_findings
+from medmodel.data.layouts.class_names import label_key, one_spelling, spelled_findings
 from medmodel.data.layouts.facts import Source, find_facts
-from medmodel.data.layouts.folder_layout import label_key
 from medmodel.data.layouts.layout_choice import (
     AmbiguousLayoutError,
     LayoutChoice,

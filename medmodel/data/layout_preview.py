@@ -14,12 +14,8 @@ from typing import cast
 
 from medmodel.core.errors import DataError
 from medmodel.data import layout
-from medmodel.data.layouts.folder_layout import (
-    FolderLayout,
-    FolderTree,
-    find_layout,
-    significant_folders,
-)
+from medmodel.data.layouts.folder_layout import FolderLayout, find_layout
+from medmodel.data.layouts.folder_tree import FolderTree, significant_folders
 from medmodel.data.layouts.layout_choice import (
     AmbiguousLayoutError,
     FolderReading,

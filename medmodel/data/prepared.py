@@ -13,59 +13,48 @@ anew, an unchanged one never is. Killed half-way, the next start goes on.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
-import os
-import time
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from medmodel.core import samples
 from medmodel.core.environment import workspace_root
-from medmodel.core.errors import (
-    DECODER_ERRORS,
-    MALFORMED,
-    NPY_HEADER_ERRORS,
-    DataError,
-    FileError,
-    ImageError,
-    os_reason,
-)
+from medmodel.core.errors import DECODER_ERRORS, NPY_HEADER_ERRORS, DataError, FileError
 from medmodel.core.job import UNATTENDED, Job
 from medmodel.core.locks import Lock
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.processes import pool
-from medmodel.core.regular_files import open_for_writing
 from medmodel.core.storage import (
     file_digest,
     map_array,
     read_if_whole,
     remove_temporaries,
-    replacing,
-    set_irregular_aside,
     write_json,
 )
-from medmodel.imaging import images
-from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.nifti import pair as nifti_pair
 from medmodel.language import N_, _
 
 if TYPE_CHECKING:
     import pandas as pd
+from medmodel.data.decoding.chunks import decode_chunk
+from medmodel.data.decoding.unfinished_array import (
+    Journal,
+    array_header,
+    leave_out,
+    resume,
+)
 
 OF_ENCODER = "encoder_"
 """How names of features begin that an encoder of the weights folder gave."""
 VERSION = 5
 """To be raised when decoding or `images.prepare_image` changes what a model sees."""
 log = logging.getLogger("medmodel.data.prepared")
-_SETTLE_EVERY = 2.0
-"""Seconds of work that are lost at most when the process is killed."""
 
 
 @dataclass(frozen=True)
@@ -257,82 +246,6 @@ def stored_features(
     return features, readable
 
 
-def decode_chunk(
-    rows: list[tuple[int, str]],
-    folder: str,
-    part: str,
-    offset: int,
-    preprocessing: dict[str, Any],
-) -> dict[str, str]:
-    """Writes some images to their places in the unfinished file; runs in the pool.
-
-    Args:
-        rows: (position, relative path) of each image.
-        folder: The data set's folder.
-        part: The unfinished array.
-        offset: Bytes before its first image.
-        preprocessing: Fields of `Preprocessing`.
-
-    Returns:
-        Path -> reason for those that cannot be read.
-    """
-    wanted = Preprocessing(**preprocessing)
-    # Steps may see more in three channels than in one, and Diagnose gives them one.
-    side = 0 if wanted.steps else wanted.size
-    failed: dict[str, str] = {}
-    contents: dict[str, bytes] = {}
-    # Written, not mapped: a full disk is then an error, not the process's death.
-    with Path(part).open("r+b", buffering=0) as file:
-        for position, path in rows:
-            try:
-                decoded = _decode(Path(folder), path, wanted.window, side, contents)
-            except ImageError as error:
-                failed[path] = str(error)
-                continue
-            except OSError as error:
-                failed[path] = _(
-                    "{name} cannot be opened: {reason}.",
-                    name=path,
-                    reason=os_reason(error),
-                )
-                continue
-            pixels = images.prepare_image(decoded.pixels, wanted)
-            write_at(file.fileno(), pixels, offset + position * pixels.nbytes)
-    return failed
-
-
-def _decode(
-    folder: Path, path: str, window: str, side: int, contents: dict[str, bytes]
-) -> DecodedImage:
-    """One image; a file of which several are wanted in a row is read once."""
-    file, part = samples.split(path)
-    if part is None:
-        return images.decode_data_file(folder, path, window, side)
-    if file not in contents:
-        contents.clear()
-        contents[file] = images.read_data_file(folder, file)
-    axis = "axial" if part.kind == "frame" else part.kind
-    name = Path(path).name
-    return images.decode(contents[file], name, window, part.number, axis, side)
-
-
-def write_at(file: int, pixels: images.Pixels, offset: int) -> None:
-    """Writes pixels to a place of an open file.
-
-    Args:
-        file: Its descriptor.
-        pixels: uint8, any shape.
-        offset: Bytes before them.
-
-    Raises:
-        OSError: The disk is full or fails.
-    """
-    content = np.ascontiguousarray(pixels).reshape(-1).data
-    while content:
-        written = os.pwrite(file, content, offset)
-        content, offset = content[written:], offset + written
-
-
 def _wait_for_lock(place: Path, job: Job) -> Lock:
     """The lock of a folder, once whoever else prepares it has ended."""
     lock = Lock(place / "lock")
@@ -354,7 +267,7 @@ def _decode_all(
     remove_temporaries(place, (part.name, "prepared.json"))
     header = array_header((len(paths), *preprocessing.shape))
     size = len(header) + len(paths) * int(np.prod(preprocessing.shape))
-    failed, finished = _resume(part, journal, header, size)
+    failed, finished = resume(part, journal, header, size)
     left = [(n, path) for n, path in enumerate(paths) if n not in finished]
     answers = pool.map_chunks(
         decode_chunk,
@@ -367,7 +280,7 @@ def _decode_all(
     )
     done = len(finished)
     job.progress("preparing", done, len(paths))
-    with _Journal(journal, part) as journal_file:
+    with Journal(journal, part) as journal_file:
         for rows, answer in answers:
             if answer is None:
                 answer = {path: pool.NO_ANSWER for _, path in rows}
@@ -376,87 +289,9 @@ def _decode_all(
             journal_file.add({"rows": [n for n, _ in rows], "failed": answer})
             job.progress("preparing", done, len(paths))
     if failed:
-        _leave_out([n for n, path in enumerate(paths) if path in failed], part)
+        leave_out([n for n, path in enumerate(paths) if path in failed], part)
     facts = _PreparedFile(failed, file_digest(part), str(folder.resolve()))
     part.replace(place / "pixels.npy")
     write_json(place / "prepared.json", facts)
     journal.unlink()
     return facts
-
-
-class _Journal:
-    """Notes which images are finished, once their pixels are safe on the disk.
-
-    The disk is waited for now and then, not after every chunk, and while the processes
-    that decode go on.
-    """
-
-    def __init__(self, path: Path, part: Path) -> None:
-        self.file = open_for_writing(path.parent, path.name, append=True)
-        self.pixels = part.open("rb")
-        self.lines: list[bytes] = []
-        self.settled = time.monotonic()
-
-    def __enter__(self) -> _Journal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self.file, self.pixels:
-            self._settle()
-
-    def add(self, line: dict[str, Any]) -> None:
-        self.lines.append(json.dumps(line).encode() + b"\n")
-        if time.monotonic() - self.settled > _SETTLE_EVERY:
-            self._settle()
-
-    def _settle(self) -> None:
-        os.fdatasync(self.pixels.fileno())
-        self.file.writelines(self.lines)
-        self.file.flush()
-        self.lines.clear()
-        self.settled = time.monotonic()
-
-
-def array_header(shape: tuple[int, ...]) -> bytes:
-    """How a .npy file of an array of uint8 begins."""
-    buffer = io.BytesIO()
-    facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(buffer, facts)
-    return buffer.getvalue()
-
-
-def _resume(
-    part: Path, journal: Path, header: bytes, size: int
-) -> tuple[dict[str, str], set[int]]:
-    """Failures and finished positions of an earlier attempt; makes room on the disk."""
-    failed: dict[str, str] = {}
-    finished: set[int] = set()
-    for path in (part, journal):
-        set_irregular_aside(path)
-    if part.exists() and part.stat().st_size == size and journal.exists():
-        for text in journal.read_text("utf-8", "replace").splitlines():
-            try:
-                line = json.loads(text)
-                failed |= line["failed"]
-                finished.update(int(row) for row in line["rows"])
-            except MALFORMED:  # the line during which it was killed
-                continue
-        return failed, finished
-    journal.unlink(missing_ok=True)
-    with open_for_writing(part.parent, part.name) as file:
-        # All at once: a disk too small is told now, not after half an hour.
-        os.posix_fallocate(file.fileno(), 0, size)
-        file.write(header)
-    return failed, finished
-
-
-def _leave_out(positions: list[int], part: Path) -> None:
-    """Replaces the finished array by one without these images."""
-    pixels = np.load(part, mmap_mode="r")
-    remaining = np.delete(np.arange(len(pixels)), positions)
-    with replacing(part, "wb") as file:
-        facts = np.lib.format.header_data_from_array_1_0(pixels)
-        facts["shape"] = (len(remaining), *pixels.shape[1:])
-        np.lib.format.write_array_header_1_0(file, facts)
-        for first in range(0, len(remaining), 256):
-            file.write(pixels[remaining[first : first + 256]].tobytes())

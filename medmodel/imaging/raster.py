@@ -112,7 +112,7 @@ def decode_tiff(data: bytes, name: str, options: DecodeOptions) -> DecodedImage:
         ImageError: It is damaged, too large, of a rare kind, or has no such page.
     """
     fields = sandbox.ask(
-        "medmodel.imaging.tiff:read",
+        "medmodel.imaging.tiff.reading:read",
         data,
         name,
         frame=options.frame,

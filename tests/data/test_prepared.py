@@ -18,6 +18,7 @@ from medmodel.core.locks import Lock
 from medmodel.core.preprocessing import Preprocessing
 from medmodel.core.processes import pool
 from medmodel.data import prepared
+from medmodel.data.decoding import unfinished_array
 from medmodel.data.prepared import prepare
 from medmodel.imaging import images
 from tests.conftest import draw_class_folders
@@ -285,7 +286,7 @@ def test_pixels_are_on_the_disk_before_they_count(
     place = prepared.prepared_folder(class_folders, table["path"].tolist(), SMALL)
     noted: list[str] = []
     sync = os.fdatasync
-    monkeypatch.setattr(prepared, "_SETTLE_EVERY", -1.0)
+    monkeypatch.setattr(unfinished_array, "_SETTLE_EVERY", -1.0)
 
     def spy(file: int) -> None:
         noted.append((place / "chunks.jsonl").read_text())

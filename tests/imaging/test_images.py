@@ -263,7 +263,7 @@ def test_whatever_a_decoder_raises_is_the_file_s_fault(
         raise RecursionError
 
     monkeypatch.setattr(raster, "from_image", fails)
-    monkeypatch.setattr("medmodel.imaging.tiff._pixels", fails)
+    monkeypatch.setattr("medmodel.imaging.tiff.reading.shown_pixels", fails)
     monkeypatch.setattr("medmodel.imaging.high_bit_depth._decoded", fails)
     for kind, values in (
         ("PNG", RAMP),

@@ -14,7 +14,8 @@ import tifffile
 from PIL import Image
 
 from medmodel.core.errors import ImageError
-from medmodel.imaging import images, raster, tiff
+from medmodel.imaging import images, raster
+from medmodel.imaging.tiff import reading
 
 LEVELS = (40, 120, 200)
 
@@ -106,7 +107,7 @@ def test_a_page_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(raster, "MAX_PIXELS", 400)
     assert images.read(data, "x")["frames"] == 2
     with pytest.raises(ImageError, match="more than"):
-        tiff.read(data, "a.tif", 1)
+        reading.read(data, "a.tif", 1)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Place:
 
 _CALLBACKS = "medmodel.training.callbacks.StatusCallback"
 PLACES: dict[str, Place] = {
-    "preparing": Place("medmodel.data.prepared._Journal.add"),
+    "preparing": Place("medmodel.data.decoding.unfinished_array.Journal.add"),
     "pilot": Place("medmodel.training.softmax_head.HeadTrainer.solve"),
     "features": Place("medmodel.training.softmax_head.HeadTrainer.add_features", 2),
     "first step": Place(f"{_CALLBACKS}.on_train_batch_end"),

@@ -19,9 +19,10 @@ from medmodel.data.attributes.attribute_groups import NoGroups, to_groups
 from medmodel.data.attributes.personal_columns import is_personal
 from medmodel.data.layouts.listing import list_folder
 from medmodel.data.tables import encodings, table_text
-from medmodel.data.tables.columns import kind_of_column, surest_file_column
-from medmodel.data.tables.manifest import ManifestRow, possible_tables
+from medmodel.data.tables.column_names import kind_of_column, surest_file_column
+from medmodel.data.tables.manifest import possible_tables
 from medmodel.data.tables.table_layout import FileLookup
+from medmodel.data.tables.table_lines import ManifestRow
 from medmodel.imaging.decoded_image import HEAD
 from medmodel.imaging.scans import acquisition, is_dicom
 from medmodel.language import N_, _

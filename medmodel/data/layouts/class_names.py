@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from medmodel.data.layouts.folder_layout import label_key
 from medmodel.data.layouts.listing import Ignored
 from medmodel.data.multi_label.findings import join_findings, split_findings
 from medmodel.language import _
 
 _YES, _NO = {"1", "true", "yes"}, {"0", "false", "no"}
 """Words for the same two classes, where all classes of a data set are among them."""
+
+
+def label_key(label: str) -> str:
+    """What classes have in common that are told apart by no reader.
+
+    Capitals, kinds and numbers of spaces, invisible characters, how letters with
+    accents are composed, and how a whole number is written make no other class.
+    """
+    text = unicodedata.normalize("NFKC", label)
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf").casefold()
+    text = " ".join(unicodedata.normalize("NFKC", text).split())
+    number = re.fullmatch(r"([+-]?)(\d+)(?:[.,]0*)?", text)
+    if not number:
+        return text
+    sign, digits = number.groups()
+    # 1, 1.0, 1. and 1,0; +1; 0 and -0. 01 is a code, which is not 1.
+    return ("-" if sign == "-" and digits.strip("0") else "") + digits
 
 
 def one_spelling(labels: Sequence[str], ignored: Ignored) -> dict[str, str]:

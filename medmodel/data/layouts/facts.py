@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from medmodel.core.errors import DataError
 from medmodel.data.layouts import description
-from medmodel.data.layouts.folder_layout import find_layout, label_key
+from medmodel.data.layouts.class_names import label_key
+from medmodel.data.layouts.folder_layout import find_layout
 from medmodel.data.layouts.layout_choice import FolderReading, Folders
 from medmodel.data.layouts.listing import Ignored, image_folders, why_no_image
 from medmodel.data.tables.columns import Table

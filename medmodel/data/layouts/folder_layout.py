@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from medmodel.data.layouts.class_names import label_key
+from medmodel.data.layouts.folder_tree import FolderTree, significant_folders
 from medmodel.data.layouts.layout_choice import (
     AmbiguousLayoutError,
     FolderReading,
@@ -23,8 +23,6 @@ from medmodel.data.layouts.split_names import (
 )
 from medmodel.language import _
 
-_IMAGES = {"images", "image", "imgs", "img", "pictures", "photos", "data"}
-"""Folders that say nothing where they stand alone."""
 _FEW = 30
 """Names of folders above which they are no classes, but patients or series."""
 
@@ -217,44 +215,6 @@ def _check_classes_in_a_class(
             )
 
 
-class FolderTree:
-    """The folders that hold images, somewhere below them at least."""
-
-    def __init__(self, folders: Iterable[Folders]) -> None:
-        self.direct = set(folders)
-        children: dict[Folders, set[str]] = defaultdict(set)
-        for names in self.direct:
-            for n in range(len(names)):
-                children[names[:n]].add(names[n])
-        self._children = {f: sorted(names) for f, names in children.items()}
-        self.folders = self.direct | set(children)
-
-    def children(self, folder: Folders) -> list[str]:
-        """Names of the folders in a folder, sorted."""
-        return self._children.get(folder, [])
-
-
-def significant_folders(files: Collection[Folders]) -> dict[Folders, Folders]:
-    """Leaves out folders that stand alone and repeat the name around, or say images."""
-    tree = FolderTree(files)
-    made: dict[Folders, Folders] = {}
-    for folders in tree.direct:
-        kept = [
-            name
-            for n, name in enumerate(folders)
-            if not _says_nothing(tree, folders[:n], name)
-        ]
-        made[folders] = tuple(kept)
-    return made
-
-
-def _says_nothing(tree: FolderTree, above: Folders, name: str) -> bool:
-    if len(tree.children(above)) != 1:
-        return False
-    plain = name.casefold()
-    return plain in _IMAGES or bool(above and plain == above[-1].casefold())
-
-
 def _splits_among(
     tree: FolderTree, around: Folders, names: list[str]
 ) -> dict[str, Role]:
@@ -413,23 +373,6 @@ def _check_deeper(tree: FolderTree, around: Folders) -> None:
                     folders=_listed(words),
                 )
             )
-
-
-def label_key(label: str) -> str:
-    """What classes have in common that are told apart by no reader.
-
-    Capitals, kinds and numbers of spaces, invisible characters, how letters with
-    accents are composed, and how a whole number is written make no other class.
-    """
-    text = unicodedata.normalize("NFKC", label)
-    text = "".join(c for c in text if unicodedata.category(c) != "Cf").casefold()
-    text = " ".join(unicodedata.normalize("NFKC", text).split())
-    number = re.fullmatch(r"([+-]?)(\d+)(?:[.,]0*)?", text)
-    if not number:
-        return text
-    sign, digits = number.groups()
-    # 1, 1.0, 1. and 1,0; +1; 0 and -0. 01 is a code, which is not 1.
-    return ("-" if sign == "-" and digits.strip("0") else "") + digits
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -31,7 +31,8 @@ from medmodel.core.storage import (
     unique_name,
     write_json,
 )
-from medmodel.data.prepared import Prepared, array_header, write_at
+from medmodel.data.decoding.unfinished_array import array_header, write_at
+from medmodel.data.prepared import Prepared
 from medmodel.data.segmentation.mask_files import read_mask
 from medmodel.data.segmentation.pairs import Masks
 from medmodel.imaging.mask_values import Mask, fitted_mask

@@ -17,14 +17,14 @@ from typing import NamedTuple
 from medmodel.core.errors import DataError
 from medmodel.data.language_words import is_language
 from medmodel.data.layouts.layout_choice import AmbiguousLayoutError, TableReading
-from medmodel.data.layouts.split_names import (
-    Role,
-    is_short,
-    split_of,
-    splits_of,
-    without_accents,
-)
+from medmodel.data.layouts.split_names import Role, is_short, splits_of
 from medmodel.data.tables import encodings, table_text
+from medmodel.data.tables.column_names import (
+    flagged_split,
+    is_binary,
+    known_columns,
+    plain_name,
+)
 from medmodel.language import N_, _
 
 NO_COLUMNS = N_("no table whose first line names file and label")
@@ -37,36 +37,8 @@ _KINDS_OF_COLUMN = {
 }
 _WEAK = {"type", "level", "grade", "condition", "y"}
 """Columns of labels only where no folders are classes."""
-_NAMES = {
-    "file": "file filename filepath path image imagename imagefile imagepath imageid "
-    "imageindex img imgname imgpath imgid imgfile filelocation dicom dicomfile "
-    "dicompath picture fname isicid idcode archivo fichier datei dateiname bild imagen "
-    "файл изображение 文件 文件名 文件路径 图像 图片 图像名 图片名 "
-    "ファイル ファイル名 画像 파일 파일명 이미지 soubor nazevsouboru snimek plik "
-    "nazwapliku zdjecie fajl fajlnev kep fisier dosya dosyaadi goruntu αρχειο "
-    "ονομααρχειου εικονα ملف اسمالملف الملف صورة الصورة קובץ שםקובץ תמונה ไฟล์ "
-    "ชื่อไฟล์ ภาพ id name uid",
-    "label": "label labels class classname classlabel category target diagnosis dx "
-    "finding findings findinglabels disease pathology condition y grade level clase "
-    "etiqueta diagnostico classe etiquette diagnostic klasse diagnose etikett befund "
-    "класс метка диагноз 标签 標籤 类别 類別 诊断 診斷 診断 ラベル クラス "
-    "분류 라벨 진단 stitek trida diagnoza etykieta klasa rozpoznanie cimke osztaly "
-    "eticheta clasa etiket sinif tani ετικετα κλαση διαγνωση تصنيف التصنيف تشخيص "
-    "التشخيص فئة الفئة תווית אבחנה סיווג ป้าย ประเภท การวินิจฉัย type",
-    "patient": "patient patientid patientnumber subject subjectid person personid "
-    "participant participantid case caseid patientname pid studyid пациент 患者 病人 "
-    "paciente 환자 pacjent pacient hasta ασθενης مريض المريض מטופל ผู้ป่วย",
-    "split": "split splits datasplit partition subset 划分 分割 sousensemble particion",
-    "maybe split": "set dataset datasettype fold usage phase group stage mode",
-}
-"""Columns as people call them, in small letters without marks, the surest first."""
-_INVALID = re.compile(r"(?:[Ii]nvalid|INVALID)(?!(?i:ation))")
 _SPLITS = {"set", "fold", "usage", "phase"}
 """Columns of which it is said where their words name no split."""
-TRUE, FALSE = (
-    {"1", "1.0", "true", "yes", "t", "y"},
-    {"0", "0.0", "false", "no", "f", "n"},
-)
 
 
 @dataclass(frozen=True)
@@ -199,24 +171,10 @@ def file_column(folder: Path, path: Path) -> str:
         except csv.Error:
             continue
         for at in table_text.header_places(rows):
-            columns = _columns(rows[at])[0]
+            columns = known_columns(rows[at])[0]
             if "file" in columns:
                 return rows[at][columns["file"]]
     return ""
-
-
-def kind_of_column(name: str) -> str:
-    """What a column of this name usually is: `file`, `label`, ...; "" for others."""
-    plain = _plain(name)
-    for kind, words in _NAMES.items():
-        if plain in map(_plain, words.split()):
-            return kind
-    return ""
-
-
-def surest_file_column(header: list[str]) -> int | None:
-    """Position of the column that names files; "file" before "id"; None without one."""
-    return _columns(header)[0].get("file")
 
 
 def _in_text(
@@ -356,7 +314,7 @@ def _by_names(form: Form) -> Table | None:
 def _as_table(form: Form, at: int) -> Table | None:
     rows = form.rows[at:]
     header = rows[0]
-    columns, candidates = _columns(header)
+    columns, candidates = known_columns(header)
     if "file" not in columns:
         return None
     maybe = columns.pop("maybe split", None)
@@ -368,9 +326,9 @@ def _as_table(form: Form, at: int) -> Table | None:
     binary = [
         n
         for n in range(len(header))
-        if n not in columns.values() and _is_binary(rows, n)
+        if n not in columns.values() and is_binary(rows, n)
     ]
-    flags = {n: split for n in binary if (split := _flagged_split(header[n]))}
+    flags = {n: split for n in binary if (split := flagged_split(header[n]))}
     if len(flags) == 1 or len(flags) < len(binary):
         # Beside other findings TR is one, too.
         flags = {n: s for n, s in flags.items() if not is_short(header[n])}
@@ -381,7 +339,7 @@ def _as_table(form: Form, at: int) -> Table | None:
         return None
     label = header[columns["label"]] if "label" in columns else ""
     _check_one_label(form, header, label, rows[1:])
-    plain = _plain(header[maybe]) if maybe is not None else ""
+    plain = plain_name(header[maybe]) if maybe is not None else ""
     return Table(
         form.path,
         form.encoding,
@@ -401,9 +359,8 @@ def _check_one_label(
     form: Form, header: list[str], label: str, rows: list[list[str]]
 ) -> None:
     """Raises `DataError` where columns of the label's name say different things."""
-    named = [
-        n for n, name in enumerate(header) if label and _plain(name) == _plain(label)
-    ]
+    plain = plain_name(label)
+    named = [n for n, name in enumerate(header) if label and plain_name(name) == plain]
     said = [[row[n] if n < len(row) else "" for row in rows] for n in named]
     if any(column != said[0] for column in said[1:]):
         raise DataError(
@@ -414,39 +371,3 @@ def _check_one_label(
                 column=label,
             )
         )
-
-
-def _columns(header: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Position of each known column, and the names of all that could be labels."""
-    plain = list(map(_plain, header))
-    columns: dict[str, int] = {}
-    labels: tuple[str, ...] = ()
-    for kind, words in _NAMES.items():
-        names = map(_plain, words.split())
-        positions = [plain.index(name) for name in names if name in plain]
-        positions = [at for at in positions if at not in columns.values()]
-        if positions:
-            columns[kind] = positions[0]
-        if kind == "label":
-            labels = tuple(header[at] for at in dict.fromkeys(positions))
-    return columns, labels
-
-
-def _plain(name: str) -> str:
-    """Letters and digits of a name, small and without accents."""
-    return re.sub(r"[\W_]+", "", without_accents(name))
-
-
-def _flagged_split(name: str) -> str:
-    """The split of a column such as "is_train", "in test", "used_for_val" or "test"."""
-    if _INVALID.match(name):  # which images are not to be used at all
-        return ""
-    verb = r"^(?i:is|in|as|(?:used?[_ ]?)?(?:for|in))(?=[_ A-Z])[_ ]?"
-    fused = r"^(?i:is|in)(?=(?i:train|test|val))"
-    return split_of(re.sub(verb, "", name)) or split_of(re.sub(fused, "", name))
-
-
-def _is_binary(rows: list[list[str]], at: int) -> bool:
-    """Whether a column holds nothing but yes and no."""
-    values = {row[at].strip().casefold() for row in rows[1:] if at < len(row)}
-    return bool(values - {""}) and values <= TRUE | FALSE | {""}

@@ -13,12 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from medmodel.data.layouts.layout_choice import AmbiguousLayoutError
-from medmodel.data.multi_label.findings import (
-    SEPARATOR,
-    is_no_finding,
-    join_findings,
-)
-from medmodel.data.tables.columns import FALSE, TRUE, Table
+from medmodel.data.multi_label.findings import SEPARATOR, is_no_finding, join_findings
+from medmodel.data.tables.column_names import FALSE, TRUE
+from medmodel.data.tables.columns import Table
 from medmodel.language import _
 
 SIGNS = (SEPARATOR, ";", ",", "+", "/", "&")

@@ -15,8 +15,8 @@ from medmodel.core.errors import DataError
 from medmodel.data.layouts.split_names import splits_of
 from medmodel.data.tables import table_text
 from medmodel.data.tables.columns import Table
-from medmodel.data.tables.manifest import ManifestRow
 from medmodel.data.tables.table_layout import FileLookup
+from medmodel.data.tables.table_lines import ManifestRow
 from medmodel.language import N_
 
 _LOOKED_INTO = 200

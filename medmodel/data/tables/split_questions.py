@@ -7,7 +7,8 @@ from pathlib import Path
 
 from medmodel.data.layouts.layout_choice import AmbiguousLayoutError
 from medmodel.data.layouts.split_names import KNOWN, is_short, splits_of
-from medmodel.data.tables.columns import TRUE, Table
+from medmodel.data.tables.column_names import TRUE
+from medmodel.data.tables.columns import Table
 from medmodel.language import _
 
 _MOST_WORDS = 12

@@ -14,7 +14,7 @@ from medmodel.data.layouts.listing import Ignored
 from medmodel.data.layouts.split_names import split_of, splits_of
 from medmodel.data.segmentation_masks import stem
 from medmodel.data.tables.columns import Table
-from medmodel.data.tables.manifest import ManifestRow, read_table, several_labels
+from medmodel.data.tables.table_lines import ManifestRow, read_table, several_labels
 from medmodel.language import _
 
 

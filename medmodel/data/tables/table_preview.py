@@ -14,8 +14,8 @@ from medmodel.data.layouts.layout_choice import TableReading
 from medmodel.data.layouts.split_names import splits_of
 from medmodel.data.tables import encodings, table_text
 from medmodel.data.tables.finding_columns import is_finding_column
-from medmodel.data.tables.manifest import ManifestRow
 from medmodel.data.tables.table_layout import FileLookup
+from medmodel.data.tables.table_lines import ManifestRow
 
 _LOOKED_INTO = 200
 """Rows by which a column is guessed."""

@@ -9,7 +9,6 @@ import pytest
 
 from medmodel.core.errors import DataError
 from medmodel.data import layout
-from medmodel.data.layouts.folder_layout import label_key
 from medmodel.data.layouts.left_out import left_out
 from tests.data.test_layout import fill
 
@@ -150,38 +149,6 @@ def test_classes_that_look_alike_are_one_and_that_is_said(tmp_path: Path) -> Non
     classes, words = listed(fill(tmp_path, ["B/1.png", "B /1.png", "C/1.png"]))
     assert classes == {("B", ""), ("C", "")}
     assert words == "'B ' counts as class 'B', which looks alike."
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("B", "B "),
-        ("DR", "dr"),
-        ("a b", "a\u00a0 b"),
-        ("a b", "a\u3000b"),
-        ("L\u00e9sion", "Le\u0301sion"),
-        ("A", "\uff21"),
-        ("ab", "a\u200db"),
-        ("ab", "a\u00adb"),
-        ("Stra\u00dfe", "STRASSE"),
-        ("0", "0.0"),
-        ("-1", "-1.00"),
-        ("1", "1."),
-        ("1", "+1"),
-        ("1", "1,0"),
-        ("0", "-0"),
-    ],
-)
-def test_labels_that_look_alike(one: str, other: str) -> None:
-    assert label_key(one) == label_key(other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("a", "b"), ("1", "10"), ("0", "0.5"), ("ab", "a b"), ("1", "01"), ("1", "-1")],
-)
-def test_labels_that_differ(one: str, other: str) -> None:
-    assert label_key(one) != label_key(other)
 
 
 @pytest.mark.parametrize(

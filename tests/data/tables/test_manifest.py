@@ -17,7 +17,7 @@ from medmodel.data.layouts.layout_choice import (
 )
 from medmodel.data.layouts.left_out import left_out
 from medmodel.data.layouts.split_names import Role
-from medmodel.data.tables import manifest, table_text
+from medmodel.data.tables import manifest, table_lines, table_text
 from tests.conftest import draw_class_folders
 
 
@@ -403,10 +403,10 @@ def test_a_large_table_is_refused(
     path = write(beside, "file,label", "x/x_000.png,ill")
     table = table_of(beside)
     monkeypatch.setattr(table_text, "MOST_BYTES", path.stat().st_size)
-    assert [row.label for row in manifest.read_table(table, beside)] == ["ill"]
+    assert [row.label for row in table_lines.read_table(table, beside)] == ["ill"]
     monkeypatch.setattr(table_text, "MOST_BYTES", path.stat().st_size - 1)
     with pytest.raises(DataError, match=r"labels\.csv is larger than"):
-        list(manifest.read_table(table, beside))
+        list(table_lines.read_table(table, beside))
 
 
 def test_no_text_is_one_sentence(beside: Path) -> None:
@@ -423,7 +423,7 @@ def test_a_table_that_is_gone_is_one_sentence(beside: Path) -> None:
     table = table_of(beside)
     path.unlink()
     with pytest.raises(DataError, match=r"labels\.csv cannot be opened: No such file"):
-        list(manifest.read_table(table, beside))
+        list(table_lines.read_table(table, beside))
 
 
 def test_a_column_that_may_mean_something_else_gives_way_to_folders(

@@ -8,8 +8,8 @@ import pytest
 
 from medmodel.data import layout
 from medmodel.data.layouts.left_out import left_out
-from medmodel.data.tables.manifest import ManifestRow
 from medmodel.data.tables.table_layout import FileLookup
+from medmodel.data.tables.table_lines import ManifestRow
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import tifffile
 
 from medmodel.benchmark.odd_files.tiff_variants import plain_tags, tiff, tiff_of_tags
 from medmodel.core.errors import ImageError
-from medmodel.imaging.tiff import read
+from medmodel.imaging.tiff.reading import read
 
 GREY = np.arange(12 * 16, dtype=np.uint8).reshape(12, 16)
 

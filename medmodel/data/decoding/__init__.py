@@ -1,0 +1,1 @@
+"""Decoding the images of a data set into one array, which survives a kill."""
