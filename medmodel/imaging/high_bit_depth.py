@@ -17,7 +17,7 @@ from PIL import Image
 
 from medmodel.core.errors import ImageError
 from medmodel.core.processes import sandbox
-from medmodel.imaging import jpeg_xl
+from medmodel.imaging import apng, jpeg_xl
 from medmodel.imaging.channels import (
     lay_on_black,
     single_channel,
@@ -210,7 +210,7 @@ def _decoded(data: bytes, codec: str, index: int | None) -> npt.NDArray[Any]:
     import imagecodecs
 
     if codec == "png" and index is not None:
-        return imagecodecs.apng_decode(data, index=index)
+        return apng.shown(data, index)
     decode = getattr(imagecodecs, f"{codec}_decode")
     if codec in ("jpeg8", "jpegls") and b"\xff\xd9" not in data:
         # The one would make up what is missing, the other look for it for ever.
