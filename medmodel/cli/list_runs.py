@@ -84,7 +84,10 @@ def entry_values(entry: Entry) -> dict[str, Any]:
         "best_epoch": status.best_epoch,
         "val_loss": entry.val_loss,
         "val_accuracy": entry.val_accuracy,
+        "val_dice": entry.val_dice,
+        "val_auc": entry.val_auc,
         "test_accuracy": entry.test_accuracy,
+        "test_dice": entry.test_dice,
         "test_images": entry.test_images,
     }
 
@@ -94,11 +97,21 @@ def _say_runs(shown: list[Entry], total: int, folder: Path) -> None:
         text = _("No run in {folder}. Start one: medmodel train FOLDER", folder=folder)
         say(text)
         return
-    header = [
-        *(_("Run"), _("State"), _("Name"), _("Validation loss")),
-        *(_("Test accuracy"), "n", _("Time"), _("Created")),
+    columns: dict[str, list[str]] = {
+        _("Run"): [entry.run.id for entry in shown],
+        _("State"): [_(entry.status.state.value) for entry in shown],
+        _("Name"): [entry.title for entry in shown],
+    }
+    left = len(columns)
+    columns |= {title: cells for title, cells in _results(shown).items() if any(cells)}
+    columns["n"] = [f"{e.test_images:,}" if e.test_images else "" for e in shown]
+    columns[_("Time")] = [
+        duration(_passed(e)) if e.status.started else "" for e in shown
     ]
-    say_table(header, [_row(entry) for entry in shown], numbers=(3, 4, 5, 6))
+    numbers = range(left, len(columns))
+    columns[_("Created")] = [ago(entry.status.created) for entry in shown]
+    rows = list(zip(*columns.values(), strict=True))
+    say_table(list(columns), rows, numbers=numbers)
     if total > len(shown):
         more = ngettext("{count} more run", "{count} more runs", total - len(shown))
         say(_("{more}: medmodel list --limit 0", more=more))
@@ -114,18 +127,18 @@ def _say_batches(shown: list[Run], total: int) -> None:
         say(_("{more}: medmodel list --limit 0", more=more))
 
 
-def _row(entry: Entry) -> list[str]:
-    status = entry.status
-    return [
-        entry.run.id,
-        _(status.state.value),
-        entry.title,
-        "" if entry.val_loss is None else f"{entry.val_loss:.3f}",
-        "" if entry.test_accuracy is None else f"{entry.test_accuracy:.3f}",
-        f"{entry.test_images:,}" if entry.test_images else "",
-        duration(_passed(entry)) if status.started else "",
-        ago(status.created),
-    ]
+def _results(shown: list[Entry]) -> dict[str, list[str]]:
+    """Columns of scores, those of segmentations and of several findings too."""
+    scores = {
+        _("Validation loss"): [entry.val_loss for entry in shown],
+        _("Test accuracy"): [entry.test_accuracy for entry in shown],
+        _("Test Dice"): [entry.test_dice for entry in shown],
+        _("Validation mean AUC"): [entry.val_auc for entry in shown],
+    }
+    return {
+        title: ["" if score is None else f"{score:.3f}" for score in column]
+        for title, column in scores.items()
+    }
 
 
 def _passed(entry: Entry) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -27,6 +27,7 @@ from medmodel.data.layouts.layout_choice import (
 from medmodel.data.layouts.listing import image_folders, is_no_image, list_folder
 from medmodel.data.layouts.split_names import Role, is_fold, splits_of, without_split
 from medmodel.data.tables.columns import Table
+from medmodel.data.tables.finding_columns import is_finding_column
 from medmodel.data.tables.manifest import find_tables, possible_tables
 from medmodel.data.tables.table_preview import TablePreview, preview_table
 
@@ -105,6 +106,11 @@ def preview_layout(folder: Path) -> LayoutPreview:
             )
         )
     ]
+    if table in read:
+        tables = [
+            _proposing(each, read[table]) if each.path == table else each
+            for each in tables
+        ]
     parts = [tuple(path.split("/")) for path in listing.paths]
     holding = image_folders(folder, parts)
     files: dict[Folders, list[str]] = {}
@@ -155,6 +161,24 @@ def _reading_of(
         findings=tuple(table.classes) if table.finding_columns else (),
         finding_separator=table.finding_separator,
     )
+
+
+def _proposing(preview: TablePreview, table: Table) -> TablePreview:
+    """The table asked about, with all its columns of yes and no for findings.
+
+    Where its label is known the question is about what stands in it.
+    """
+    reading = preview.reading
+    if reading.has_labels or table.chosen:
+        return preview
+    used = {reading.file, reading.patient, reading.split}
+    used |= {table.header[at] for at in table.flags}
+    findings = tuple(
+        name
+        for name in preview.header
+        if name and name not in used and is_finding_column(preview.words.get(name, ()))
+    )
+    return replace(preview, reading=replace(reading, findings=findings))
 
 
 def _question(folder: Path) -> tuple[str, str]:

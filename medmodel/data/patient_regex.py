@@ -34,13 +34,15 @@ def patients_of(paths: Iterable[str], pattern: str) -> list[str]:
         ConfigError: The pattern is not a regular expression, or takes too long.
     """
     names = [samples.file_of(path) for path in paths]
-    if not pattern or not names:
+    if not pattern:
         return [""] * len(names)
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         message = _("Not a regular expression: {reason}.", reason=error)
         raise ConfigError("patient_pattern", message) from error
+    if not names:
+        return []
     data = json.dumps(names).encode()
     try:
         answer = sandbox.ask(

@@ -127,8 +127,15 @@ def resolve_patients(
     Raises:
         ConfigError: The pattern is not a regular expression.
     """
-    named, volumes = patients_of(paths, pattern), map(samples.patient_stand_in, paths)
-    return [h or n or v for h, n, v in zip(headers, named, volumes, strict=True)]
+    # A pattern is tried in a process of its own: not on names that need none.
+    unknown = [
+        path for path, patient in zip(paths, headers, strict=True) if not patient
+    ]
+    named = dict(zip(unknown, patients_of(unknown, pattern), strict=True))
+    return [
+        patient or named[path] or samples.patient_stand_in(path)
+        for path, patient in zip(paths, headers, strict=True)
+    ]
 
 
 def guess_patient_pattern(paths: Iterable[str]) -> str:

@@ -67,7 +67,8 @@ class DatasetReport:
         shared_patients: (patient, splits) of those in more than one split.
         level: How bad the worst finding is; "unsplit" where no split is possible.
         verdict: Whether what is learnt can be trusted to be new on the test images.
-        from_headers: Images whose patient stands in their DICOM header.
+        from_headers: Images whose patient stands in their DICOM header, or in a
+            table beside them.
         volumes: Files that hold several slices, frames or pages.
         seen: How the automatic window shows scans, in words -> images.
         baseline_ties: Other classes with as many training images.
@@ -344,20 +345,20 @@ def _same_people(shared: list[tuple[str, list[str]]]) -> tuple[Level, str]:
     tested = [patient for patient, parts in shared if "test" in parts]
     if tested:
         return "problem", ngettext(
-            "By the file headers, {count:,} patient has images in the test split and "
-            "in training or validation: results on the test images will look better "
-            "than they are.",
-            "By the file headers, {count:,} patients have images in the test split and "
-            "in training or validation: results on the test images will look better "
-            "than they are.",
+            "By the file headers or a table, {count:,} patient has images in the "
+            "test split and in training or validation: results on the test images will "
+            "look better than they are.",
+            "By the file headers or a table, {count:,} patients have images in the "
+            "test split and in training or validation: results on the test images will "
+            "look better than they are.",
             len(tested),
         )
     return "warning", ngettext(
-        "By the file headers, {count:,} patient has images in both training and "
-        "validation, none of them in the test split: validation looks better than it "
-        "is.",
-        "By the file headers, {count:,} patients have images in both training and "
-        "validation, none of them in the test split: validation looks better than it "
-        "is.",
+        "By the file headers or a table, {count:,} patient has images in both "
+        "training and validation, none of them in the test split: validation looks "
+        "better than it is.",
+        "By the file headers or a table, {count:,} patients have images in both "
+        "training and validation, none of them in the test split: validation looks "
+        "better than it is.",
         len(shared),
     )

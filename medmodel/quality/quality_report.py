@@ -132,7 +132,7 @@ def claim_items(
         f"{translate(seen)} ({n:,})" for seen, n in report.seen.items()
     )
     two = sum(len(group.labels) > 1 for group in report.duplicates)
-    headers = _("File headers name patients; only stand-ins are kept.")
+    headers = _("File headers or a table name patients; only pseudonyms are kept.")
     return [
         (
             "7",

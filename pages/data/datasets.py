@@ -169,9 +169,9 @@ def ask_for_patients(folder: Path, report: DatasetReport) -> DatasetReport:
         if report.from_headers:
             st.caption(
                 _(
-                    "The headers of {files:,} DICOM files name the patient; "
-                    "that counts first. Patient IDs are kept only as pseudonyms, made "
-                    "with a key of this workspace.",
+                    "The patient of {files:,} files stands in a DICOM header or in a "
+                    "table beside the images; that counts first. Patient IDs are kept "
+                    "only as pseudonyms, made with a key of this workspace.",
                     files=report.from_headers,
                 )
             )

@@ -11,6 +11,7 @@ from medmodel.runs.setting_words import what_it_does
 from pages._shared.common import widgets
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
+from pages._shared.comparison.another_model_view import ask_for_another
 from pages._shared.comparison.compared_segmentations_view import (
     show_compared_segmentations,
 )
@@ -50,16 +51,7 @@ def show() -> None:
     elif len(chosen) >= 2:
         show_comparison(chosen, all_entries)
     elif chosen:
-        folder = plain(widgets.dataset_name(chosen[0].config))
-        st.info(
-            _(
-                "**{model}** is chosen. Choose another model above that was tested on "
-                "the same images of {folder}; where none is listed, train one.",
-                model=plain(chosen[0].title),
-                folder=folder,
-            ),
-            icon=":material/check_box:",
-        )
+        ask_for_another(chosen[0], all_entries)
     else:
         st.info(_("Choose two models above."), icon=":material/check_box:")
 

@@ -9,8 +9,13 @@ from typing import Any
 from medmodel.core.config import TrainConfig
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus, Status
+from medmodel.runs.tables.curves import append_epoch
 from tests.cli.conftest import Invoke
+from tests.data.segmentation.masked_folder import draw_masked_folder
+from tests.findings_folder import draw_findings_folder
+from tests.findings_run import write_findings_run
 from tests.finished_run import create_ended, write_finished_run
+from tests.segmented_run import write_segmented_run
 
 
 def test_without_runs(
@@ -36,6 +41,24 @@ def test_a_finished_run(
     assert header.split()[:3] == ["Run", "State", "Name"]
     assert row.split()[:3] == [run.id, "done", "first"]
     assert f"{line['test_accuracy']:.3f}" in row
+
+
+def test_scores_of_segmentations_and_of_several_findings(
+    tmp_path: Path, invoke: Invoke, json_of: Callable[..., Any]
+) -> None:
+    """Each has the column of its own measure, where there is such a run."""
+    outlined = write_segmented_run(draw_masked_folder(tmp_path / "masks"))
+    found = write_findings_run(draw_findings_folder(tmp_path / "findings"))
+    values = {"loss": 0.6, "auc": 0.7, "val_loss": 0.5, "val_auc": 0.8125}
+    append_epoch(found, {"epoch": 1, **values})
+    lines = {line["run"]: line for line in json_of("list")["runs"]}
+    dice = lines[outlined.id]["test_dice"]
+    assert 0 <= dice <= 1 and lines[outlined.id]["val_auc"] is None
+    assert lines[found.id]["val_auc"] == 0.8125 and lines[found.id]["test_dice"] is None
+    header, *rows = invoke("list").stdout.splitlines()
+    assert "Test Dice" in header and "Validation mean AUC" in header
+    assert "Test accuracy" not in header  # of which there is none
+    assert any("0.812" in row for row in rows) and any(f"{dice:.3f}" in r for r in rows)
 
 
 def test_newest_first_limited_and_by_state(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.config_problems import config_problems
-from medmodel.core.errors import DataError
+from medmodel.core.errors import ConfigError, DataError
 from medmodel.data import datasets, patient_regex, splits
 from medmodel.data.datasets import Index
 
@@ -341,3 +341,24 @@ def test_real_index_is_split(class_folders: Path) -> None:
     table = splits.assign_splits(index, config())
     assert len(table) == 24
     assert "dark/bad.png" not in table["path"].tolist()
+
+
+def test_no_pattern_is_tried_where_every_patient_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a table with a column of patients: a busy machine failed such trainings."""
+    tried: list[Sequence[str]] = []
+
+    def patients(paths: Sequence[str], pattern: str) -> list[str]:
+        tried.append(paths)
+        return ["n"] * len(paths)
+
+    monkeypatch.setattr(splits, "patients_of", patients)
+    assert splits.resolve_patients(["a", "b"], ["p", "q"], "(.)") == ["p", "q"]
+    assert splits.resolve_patients(["a", "b"], ["p", ""], "(.)") == ["p", "n"]
+    assert tried == [[], ["b"]]
+
+
+def test_a_wrong_pattern_is_refused_where_every_patient_is_known() -> None:
+    with pytest.raises(ConfigError, match="Not a regular expression"):
+        splits.resolve_patients(["a"], ["p"], "(")

@@ -133,7 +133,7 @@ def test_same_patient_in_given_splits_is_a_problem(tmp_path: Path) -> None:
     index = datasets.index_dataset(folder)
     report = examine(index, splits.assign_splits(index, TrainConfig(str(folder))))
     assert report.level == "problem"
-    assert "By the file headers, 2 patients have" in report.verdict
+    assert "By the file headers or a table, 2 patients have" in report.verdict
 
 
 def test_prepare_sees_what_decode_sees(ct_folders: Path) -> None:

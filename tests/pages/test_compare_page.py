@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -301,3 +302,53 @@ def test_namesakes_are_told_apart_by_recipe_and_date(runs: Runs) -> None:
     options = [o for o in opened(*runs).multiselect(key="models").options if "bad" in o]
     assert len(set(options)) == 2
     assert all("Instant" in o and f"{datetime.now():%b %Y}" in o for o in options)
+
+
+def test_one_model_offers_the_others_and_a_training(runs: Runs) -> None:
+    app = opened(runs[0])
+    assert chosen(app) == [runs[0].id]
+    assert "With which model is it compared?" in app.info[0].value
+    buttons = {button.label: button for button in app.main.button}
+    assert "Train another model" in buttons
+    (other,) = [label for label in buttons if label.startswith("easy · bad")]
+    buttons[other].click().run()
+    assert chosen(app) == [run.id for run in runs]
+    assert "good *one* is better than bad by" in answers(app)
+
+
+def test_one_model_that_nothing_is_comparable_with(tmp_path: Path) -> None:
+    first = draw_class_folders(tmp_path / "data" / "one")
+    other = draw_class_folders(tmp_path / "data" / "two")
+    run = write_finished_run(first, "alone")
+    write_finished_run(other, "elsewhere")
+    app = opened(run)
+    assert "no other model knows the same classes" in app.info[0].value
+    (button,) = [b for b in app.main.button if b.proto.type == "primary"]
+    assert button.label == "Train another model"
+
+
+def test_an_interval_that_contradicts_its_p_value_is_explained(runs: Runs) -> None:
+    """2 against 9 that only one model gets wrong: p = 0.065."""
+    explained = "near the limit they may disagree"
+    assert explained not in said(opened(*runs))
+    tables = [read_predictions(run) for run in runs]
+    for run, table, wrong in zip(
+        runs, tables, ({0, 1}, set(range(2, 11))), strict=True
+    ):
+        classes = scored_classes(table)
+        tested = table[table["split"] == "test"].index
+        scores = np.array(
+            [[float(c == label) for c in classes] for label in table["label"]]
+        )
+        for at in wrong:
+            scores[table.index.get_loc(tested[at])] = scores[
+                table.index.get_loc(tested[at])
+            ][::-1]
+        (run.folder / "checksums.json").unlink(missing_ok=True)
+        write_predictions(run, classes, table, scores)
+    pair = compare(
+        common_images({"a": read_predictions(runs[0]), "b": read_predictions(runs[1])}),
+        "accuracy",
+    )[0]
+    assert pair.is_borderline and not pair.better
+    assert explained in said(opened(*runs))

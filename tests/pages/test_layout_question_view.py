@@ -140,3 +140,40 @@ def test_the_encoding_of_a_table_is_chosen_by_its_words(tmp_path: Path) -> None:
     index = datasets.load_index(folder)
     assert index is not None and index.classes == ["normal", "s\u00e9v\u010dre"]
     assert load_choice(folder).tables["t.csv"].encoding == "cp1250"
+
+
+def test_columns_of_yes_and_no_are_proposed_where_they_are_asked_about(
+    tmp_path: Path,
+) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "set", ("x", "y"))
+    lines = ["file,ill,well,male,part"]
+    for number, image in enumerate(sorted(folder.rglob("*.png"))):
+        ill, male = number % 2, number // 2 % 2
+        part = ("train", "test")[number // 4 % 2]
+        lines.append(f"{image.name},{ill},{1 - ill},{male},{part}")
+    (folder / "labels.csv").write_text("\n".join(lines))
+    page = checked(folder)
+    assert "are all of them findings?" in page.warning[0].value
+    page.radio[0].set_value(len(page.radio[0].options) - 1).run()
+    (columns,) = page.multiselect
+    assert columns.value == ["ill", "well", "male"]
+    columns.set_value([]).run()
+    button = next(b for b in page.button if b.label == "Read it so")
+    assert not button.disabled  # the folders name two classes
+    press(page, "Read it so")
+
+
+def test_a_table_that_names_no_class_is_no_answer(tmp_path: Path) -> None:
+    folder = draw_class_folders(tmp_path / "data" / "set", ("x", "y"))
+    lines = ["file,ill,well,male"]
+    for number, image in enumerate(sorted(folder.rglob("*.png"))):
+        ill, male = number % 2, number // 2 % 2
+        image.rename(folder / f"{number}.png")
+        lines.append(f"{number}.png,{ill},{1 - ill},{male}")
+    (folder / "labels.csv").write_text("\n".join(lines))
+    page = checked(folder)
+    (columns,) = page.multiselect
+    assert columns.value == ["ill", "well", "male"]
+    columns.set_value([]).run()
+    button = next(b for b in page.button if b.label == "Read it so")
+    assert button.disabled

@@ -111,7 +111,7 @@ def test_verdict_names_the_worst(
 @pytest.mark.parametrize(
     ("split", "level", "words"),
     [
-        ("test", "problem", "By the file headers, 1 patient has images in the test"),
+        ("test", "problem", "By the file headers or a table, 1 patient has"),
         ("val", "warning", "1 patient has images in both training and validation"),
     ],
 )

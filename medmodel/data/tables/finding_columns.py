@@ -158,10 +158,13 @@ def _question_of_columns(table: Table, classes: Sequence[str]) -> str:
 def suggested_sign(labels: Mapping[str, int]) -> str:
     """The sign between parts that are labels by themselves, too; "" if none is.
 
+    Or the usual one between parts of which at least one stands in another label.
+
     Args:
         labels: Label -> rows.
     """
-    return next((s for s in SIGNS if _is_compound(labels, s, alone=True)), "")
+    sign = next((s for s in SIGNS if _is_compound(labels, s, alone=True)), "")
+    return sign or (SEPARATOR if _share_parts(labels) else "")
 
 
 def of_columns(
@@ -270,6 +273,21 @@ def _is_compound(counts: Mapping[str, int], sign: str, alone: bool) -> bool:
     return several >= max(FEWEST, LEAST_SHARE * sum(counts.values()))
 
 
+def _share_parts(counts: Mapping[str, int]) -> bool:
+    """Whether enough labels have a part that stands in another label, too.
+
+    As in `pneumonia|viral` and `pneumonia|bacterial`.
+    """
+    parted = {label: set(_parts(label, SEPARATOR)) for label in counts}
+    held = Counter(part for parts in parted.values() for part in parts)
+    several = sum(
+        counts[label]
+        for label, parts in parted.items()
+        if len(parts) > 1 and any(held[part] > 1 for part in parts)
+    )
+    return several >= max(FEWEST, LEAST_SHARE * sum(counts.values()))
+
+
 def _parts(label: str, sign: str) -> list[str]:
     parts = [" ".join(part.split()).casefold() for part in label.split(sign)]
     return [part for part in parts if part]
@@ -277,6 +295,14 @@ def _parts(label: str, sign: str) -> list[str]:
 
 def _question(table: Table, counts: Counter[str], sign: str) -> str:
     several = [label for label in counts if len(_parts(label, sign)) > 1]
+    if not _is_compound(counts, sign, alone=True):
+        return _(
+            "{name} holds {rows:,} labels such as {label!r}, which have parts in "
+            "common: each may be one class, or several findings on one image.",
+            name=table.name,
+            rows=sum(counts[label] for label in several),
+            label=several[0],
+        )
     return _(
         "{name} holds {rows:,} labels such as {label!r}, whose parts are labels as "
         "well: each may be one class, or several findings on one image.",

@@ -104,15 +104,21 @@ class PairedDifference:
     def better(self) -> str:
         """Name of the better model; empty where they cannot be told apart."""
         estimate = self.estimate
-        if (
-            not estimate.has_interval
-            or self.p > SIGNIFICANT
-            or estimate.low <= 0 <= estimate.high
-        ):
+        if not estimate.has_interval or self.p > SIGNIFICANT or self._may_be_none:
             return ""
         larger = estimate.value > 0
         lower_is_better = METRICS[self.metric].lower_is_better
         return self.first if larger != lower_is_better else self.second
+
+    @property
+    def is_borderline(self) -> bool:
+        """Whether p value and interval, which are of two methods, say two things."""
+        significant = self.p <= SIGNIFICANT
+        return self.estimate.has_interval and significant == self._may_be_none
+
+    @property
+    def _may_be_none(self) -> bool:
+        return self.estimate.low <= 0 <= self.estimate.high
 
     @property
     def worse(self) -> str:

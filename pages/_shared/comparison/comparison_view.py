@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -197,7 +197,20 @@ def _show_metric(runs: dict[str, Run], chosen: comparison_cache.Chosen) -> None:
     show_table(table, hide_index=True, height="content", alt=_("Every pair's test"))
     if said := correction(pairs):
         st.caption(said)
+    explain_borderline(pairs)
     csv_button(table, f"differences-{metric}", next(iter(runs.values())))
+
+
+def explain_borderline(pairs: Iterable[PairedDifference]) -> None:
+    """Why a pair is not told apart though p value or interval alone would do it."""
+    if any(pair.is_borderline for pair in pairs):
+        st.caption(
+            _(
+                "p value and interval are calculated by different methods, and near "
+                "the limit they may disagree: a difference is called significant only "
+                "where p is at most 0.05 and the interval excludes 0."
+            )
+        )
 
 
 def _metric_title(key: str) -> str:

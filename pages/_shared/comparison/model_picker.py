@@ -112,6 +112,11 @@ def _take_choice() -> None:
     st.query_params[_PARAMETER] = ",".join(st.session_state["models"])
 
 
+def add_to_link(first: str, other: str) -> None:
+    """Compares two runs from the next run of the page on."""
+    st.query_params[_PARAMETER] = f"{first},{other}"
+
+
 def _say_what_is_missing(linked: list[str], tested: dict[str, Entry]) -> None:
     """Why runs of a link are not compared."""
     missing = [run for run in dict.fromkeys(linked) if run not in tested]

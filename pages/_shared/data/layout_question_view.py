@@ -139,10 +139,13 @@ def _show_form(folder: Path, preview: LayoutPreview, title: str) -> None:
 
 
 def _is_usable(preview: LayoutPreview, choice: LayoutChoice) -> bool:
-    """Whether two classes at least have images, where folders say the classes."""
-    by_table = any(reading.has_labels for reading in choice.tables.values())
-    reading = choice.folders
-    return by_table or reading is None or len(preview.classes(reading)) > 1
+    """Whether a table names classes or findings, or folders two classes at least."""
+    if any(reading.has_labels for reading in choice.tables.values()):
+        return True
+    readings = preview.readings if choice.folders is None else [choice.folders]
+    if choice.folders is None:
+        readings = [_all_used(preview, each) for each in readings]
+    return any(len(preview.classes(reading)) > 1 for reading in readings)
 
 
 def _option_title(preview: LayoutPreview, option: FolderReading | TablePreview) -> str:

@@ -34,6 +34,7 @@ from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison.comparison_view import (
     are_one_model,
+    explain_borderline,
     explain_folds,
     show_copies,
     show_settings,
@@ -181,6 +182,7 @@ def _show_findings(areas: Areas, pairs: Pairs, run: Run) -> None:
             )
         )
     st.caption(join_sentences(sentences))
+    explain_borderline(pair for of in pairs.values() for pair in of)
     csv_button(tests, "differences-findings", run)
 
 

@@ -103,10 +103,10 @@ def _patients_sentence(patients: int, checked: bool) -> str:
     if not checked:
         return _("Counted by their files; the images have not been checked yet.")
     if not patients:
-        return _("Checked. The files' headers name no patients.")
+        return _("Checked. Neither headers nor tables name patients.")
     return ngettext(
-        "Checked. The files' headers name {count:,} patient.",
-        "Checked. The files' headers name {count:,} patients.",
+        "Checked. Headers or tables name {count:,} patient.",
+        "Checked. Headers or tables name {count:,} patients.",
         patients,
     )
 

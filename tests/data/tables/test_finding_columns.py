@@ -16,7 +16,10 @@ from medmodel.data.layouts.layout_choice import (
     TableReading,
     save_choice,
 )
-from medmodel.data.tables.finding_columns import is_finding_column
+from medmodel.data.tables.finding_columns import (
+    is_finding_column,
+    suggested_sign,
+)
 from medmodel.quality.checks import examine
 from tests.data.tables.test_manifest import places, words, write
 
@@ -59,7 +62,9 @@ def test_columns_with_unknown_beside_others_are_asked_about(beside: Path) -> Non
     table(beside, "nodule,mass,edema", *rows)
     with pytest.raises(AmbiguousLayoutError, match="such as 'edema': are all of them"):
         layout.read_layout(beside)
+    [preview] = layout_preview.preview_layout(beside).tables
     findings = TableReading("file", findings=("nodule", "mass", "edema"))
+    assert preview.reading == findings  # proposed, to be confirmed
     save_choice(beside, LayoutChoice(tables={"labels.csv": findings}))
     assert labels(beside) == ["nodule", "edema|mass", "edema|mass", "edema"]
 
@@ -175,6 +180,29 @@ def test_bars_in_the_name_of_a_class(beside: Path) -> None:
     table(beside, "label", "T1|T2", "T1|T2", "rest", "rest", "rest", "T1|T2")
     assert not layout.read_layout(beside).findings
     assert set(labels(beside)) == {"T1|T2", "rest"}
+
+
+@pytest.mark.parametrize(
+    "several",
+    [
+        ("p|v", "p|b"),
+        ("p | v", "p|b"),
+        ("a|b|c", "a|d"),
+    ],
+)
+def test_bars_between_parts_in_common_are_asked_about(
+    beside: Path, several: tuple[str, str]
+) -> None:
+    """A part that stands in one label only tells no name from a list of findings."""
+    first, second = several
+    table(beside, "findings", "No finding", first, second, first, "No finding", first)
+    with pytest.raises(AmbiguousLayoutError, match="which have parts in common"):
+        layout.read_layout(beside)
+    [preview] = layout_preview.preview_layout(beside).tables
+    assert suggested_sign(preview.words["findings"]) == "|"
+    one = TableReading("file", "findings")
+    save_choice(beside, LayoutChoice(tables={"labels.csv": one}))
+    assert set(labels(beside)) == {"No finding", first, second}
 
 
 @pytest.mark.parametrize("sign", [";", "+", "/", "&"])
