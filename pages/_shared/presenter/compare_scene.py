@@ -25,7 +25,9 @@ _METRIC = "presented-metric"
 
 
 def compare_scene() -> Scene:
-    """The verdict on the runs in ?runs=, else on the two newest of the data set.
+    """The verdict on the runs in ?runs=; else on two models of the data set.
+
+    These are the chosen model and the newest other one, else the two newest.
 
     Raises:
         MedModelError: They cannot be compared.
@@ -84,10 +86,14 @@ def _named(entries: list[Entry]) -> list[Entry]:
 
 
 def _newest() -> list[Entry]:
-    """The two newest models of the data set that were measured in the same way."""
+    """Two models of the data set that were measured in the same way: the newest.
+
+    The chosen one, which the steps before have shown, comes first.
+    """
     folder = chosen_dataset()
     tested = [e for e in trainings() if is_tested(e) and not e.config.segments]
     here = [e for e in tested if e.config.dataset == str(folder)]
+    here.sort(key=lambda entry: entry.run.id != st.query_params.get("run"))
     return [e for e in here if e.config.metric == here[0].config.metric][:2]
 
 

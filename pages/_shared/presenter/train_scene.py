@@ -17,6 +17,7 @@ from medmodel.data.splits import guess_patient_pattern
 from medmodel.language import _
 from medmodel.quality import report_store
 from medmodel.runs import queue
+from medmodel.runs.status import RunStatus
 from pages._shared.common import widgets
 from pages._shared.presenter.data_scene import data_scene
 from pages._shared.presenter.scene import Scene, go_to, turned
@@ -56,8 +57,12 @@ def train_scene() -> Scene:
 
 
 def _busy() -> list[str]:
-    titles = [e.title for e in trainings() if e.status.state.active]
-    return [_("At work now: {run}.", run=titles[0])] if titles else []
+    """The training at work, not the newest one that waits for it."""
+    active = [entry for entry in trainings() if entry.status.state.active]
+    for entry in active:
+        if entry.status.state is RunStatus.RUNNING:
+            return [_("At work now: {run}.", run=entry.title)]
+    return [_("Waiting now: {run}.", run=active[0].title)] if active else []
 
 
 def _offered(folder: Path) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,11 @@ def test_enter_trains_and_shows_the_curves(
     assert projector.title == f"{textbook}: waiting"
     assert projector.data["slide"]["state"] == "busy"
     pressed(app, projector, "previous")
+    assert f"Waiting now: {textbook}." in projector.data["slide"]["notes"]
+    RunStore().create(replace(run.config, recipe="instant"))
+    with run.lock:
+        run.write_status(Status(RunStatus.RUNNING))
+        opened("train", dataset=str(folder))
     assert f"At work now: {textbook}." in projector.data["slide"]["notes"]
 
 
@@ -264,6 +270,11 @@ def test_the_verdict_is_that_of_compare(projector: Projector, folder: Path) -> N
     # Without a choice the two newest of the data set are taken.
     opened("compare", dataset=str(folder))
     assert "good" in projector.title and "bad" in projector.title
+    # The model that was shown before is one of them.
+    write_finished_run(folder, "third", sharpness=0.0, seed=2)
+    opened("compare", dataset=str(folder), run=good.id)
+    names = [bar["name"] for bar in projector.data["slide"]["bars"]]
+    assert names == ["good", "third"]
 
 
 def test_one_model_alone_asks_for_another(projector: Projector, folder: Path) -> None:
