@@ -173,7 +173,12 @@ class BestDriver:
         return gain_in_errors(scores, self._baseline)
 
     def _stop_in_time(self, trial: Trial) -> None:
-        """Stops a candidate that would run over: what follows training takes time."""
+        """Stops a candidate that would run over: what follows training takes time.
+
+        Not Instant, the baseline: without it there would be nothing at all.
+        """
+        if trial.number == 0:
+            return
         given = 60 * self.config.minutes
         reserve = min(2 * self._seconds(self._ensemble), _LARGEST_RESERVE * given)
         late = self.seconds_left < reserve

@@ -310,7 +310,20 @@ def test_instant_at_its_own_size_is_not_tried_twice(world: World) -> None:
     assert world.keys() == ["instant", "together", "compact", "compact_2"]
 
 
+def test_the_baseline_is_trained_whatever_it_takes(world: World) -> None:
+    world.driver.step()
+    world.now += 10 * 60 + 1
+    assert world.driver.step()
+    assert len(world.waiting()) == 1 and not world.waiting()[0].stop_requested
+    world.finish(0)
+    assert not world.driver.step()
+    assert world.keys() == ["instant"]
+    assert "time that was left was too short" in world.sweep.results.no_ensemble
+
+
 def test_what_would_run_over_is_stopped_in_time(world: World) -> None:
+    world.driver.step()
+    world.finish(0)
     world.driver.step()
     (run,) = world.waiting()
     with run.lock:
@@ -322,8 +335,10 @@ def test_what_would_run_over_is_stopped_in_time(world: World) -> None:
 
 
 def test_a_quarter_of_the_time_is_reserved_at_most(world: World) -> None:
-    world.driver._seconds = lambda config: 10_000.0  # type: ignore[method-assign]
     world.driver.step()
+    world.finish(0)
+    world.driver.step()
+    world.driver._seconds = lambda config: 10_000.0  # type: ignore[method-assign]
     (run,) = world.waiting()
     with run.lock:
         run.write_status(replace(run.status, state=RunStatus.RUNNING))
