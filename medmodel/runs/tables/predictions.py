@@ -113,6 +113,14 @@ def read_predictions(run: Run) -> pd.DataFrame:
 
 
 def _no_predictions(run: Run) -> RunError:
+    if run.imported and not run.tested_model:
+        return RunError(
+            _(
+                "The model of {title} was trained elsewhere and has no test images of "
+                "its own: test it on a folder (Evaluate, External test).",
+                title=run.title,
+            )
+        )
     if run.status.state is RunStatus.DONE:
         return RunError(
             _(

@@ -10,6 +10,7 @@ import pytest
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import RunError
+from medmodel.core.storage import write_json
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import RunStatus
@@ -74,6 +75,20 @@ def test_why_a_run_has_no_predictions(
 ) -> None:
     monkeypatch.setattr(Run, "status", SimpleNamespace(state=state))
     with pytest.raises(RunError, match=sentence):
+        read_predictions(run)
+
+
+def test_a_model_from_elsewhere_never_had_predictions(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "status", SimpleNamespace(state=RunStatus.DONE))
+    origin = {"file": "m.onnx", "format": "onnx", "sha256": "0", "scale": "unit"}
+    write_json(run.folder / "imported.json", origin)
+    with pytest.raises(RunError, match=r"trained elsewhere .* \(Evaluate, External"):
+        read_predictions(run)
+    # Its external test had some.
+    write_json(run.folder / "external.json", {"model": "20200101-000000-abcdef"})
+    with pytest.raises(RunError, match=r"predictions\.csv any more"):
         read_predictions(run)
 
 
