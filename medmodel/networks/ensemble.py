@@ -24,7 +24,7 @@ from medmodel.core.preprocessing import Preprocessing
 _LUMINANCE = (0.299, 0.587, 0.114)
 """ITU-R BT.601, as Pillow makes grey of colour."""
 _SMALLEST = 1e-7
-"""Added to probabilities: no member can rule out a class on which all others agree."""
+"""Added to probabilities: bounds how far one sure member outweighs the others."""
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def test_large_parts_alone_are_averaged_exactly(
     np.testing.assert_allclose(model(images, training=False), expected, atol=1e-5)
 
 
-def test_no_member_rules_out_what_the_others_are_sure_of() -> None:
+def test_one_sure_member_does_not_outweigh_two_sure_ones() -> None:
     one, *others = [rooted(2, seed) for seed in range(3)]
     for part, bias in [
         (one, [300.0, 0.0]),
