@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import tensorflow as tf
 
+from medmodel.core.processes.pool import cores
 from medmodel.language import _
+
+SMALL_OPERATIONS = ("compact_resnet",)
+"""Networks that are trained sooner so; see `train_vs_torch` in docs/benchmarks.md."""
+_FEW_CORES = 2
+"""On more it was not measured."""
 
 
 def choose_devices(device: str) -> tuple[tf.distribute.Strategy, str]:
@@ -28,6 +36,21 @@ def choose_devices(device: str) -> tuple[tf.distribute.Strategy, str]:
         tf.config.experimental.set_memory_growth(gpu, True)
     names = [f"/GPU:{number}" for number in range(len(used))]
     return strategy(names), _words(device, [gpu_name(gpu) for gpu in used])
+
+
+def limit_threads(model: str) -> None:
+    """Lets one thread compute each operation of a small network on few cores.
+
+    Its operations are so short that threads which share one wait for each other more
+    than they work. Operations that do not need each other are still computed at the
+    same time, as those of the backward pass are. Of no effect once TensorFlow has
+    computed anything, or where TF_NUM_INTRAOP_THREADS says how many.
+
+    Args:
+        model: Key of `MODEL_NAMES`.
+    """
+    if model in SMALL_OPERATIONS and cores() <= _FEW_CORES:
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 def strategy(names: list[str]) -> tf.distribute.Strategy:

@@ -9,7 +9,9 @@ turned by quarters or mirrored look alike, too.
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +54,8 @@ BLUR = 1.0
 DIFFERENCE, NOISE = 0.085, 1.3
 """What may remain of a difference: a share of the contrast, and grey levels of 255."""
 
+AT_ONCE = 64
+"""Pairs whose images are compared together: those of more do not fit into a cache."""
 _STEPS = 10_000
 """Distances are counted in steps of 1 / `_STEPS`."""
 
@@ -284,19 +288,26 @@ def _agreeing(
     for a, b in both:
         side = min(len(small[a]), len(small[b]))
         by_side.setdefault(side, []).append((a, b))
-    sure: list[tuple[int, int]] = []
-    for side, same_side in by_side.items():
-        for start in range(0, len(same_side), 512):
-            piece = same_side[start : start + 512]
-            one, other = (
-                np.stack([_resized(small[row], side) for row in rows])
-                for rows in zip(*piece, strict=True)
-            )
-            if turn is not None:
-                one = np.stack([turned_image(image, turn) for image in one])
-            alike = agree(one, other)
-            sure += [pair for pair, yes in zip(piece, alike, strict=True) if yes]
-    return sure
+    pieces = [
+        (side, same_side[start : start + AT_ONCE])
+        for side, same_side in by_side.items()
+        for start in range(0, len(same_side), AT_ONCE)
+    ]
+
+    def compare(side: int, piece: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        one, other = (
+            np.stack([_resized(small[row], side) for row in rows])
+            for rows in zip(*piece, strict=True)
+        )
+        if turn is not None:
+            one = np.stack([turned_image(image, turn) for image in one])
+        alike = agree(one, other)
+        return [pair for pair, yes in zip(piece, alike, strict=True) if yes]
+
+    # Threads: NumPy and SciPy give the interpreter free while they compute.
+    with ThreadPoolExecutor(pool.cores(), thread_name_prefix="alike") as threads:
+        found = threads.map(lambda work: compare(*work), pieces)
+        return list(itertools.chain.from_iterable(found))
 
 
 def small_images(items: list[tuple[int, str, str]]) -> dict[str, tuple[int, str]]:
@@ -369,13 +380,13 @@ def _residual(difference: _Floats, changes: Sequence[_Floats]) -> _Floats:
     images that are not tiny do not count.
     """
     edge = slice(1, -1) if difference.shape[1] > 8 else slice(None)
-    columns = np.stack([c[:, edge, edge].reshape(len(c), -1) for c in changes], axis=2)
-    target = difference[:, edge, edge].reshape(len(difference), -1, 1)
-    transposed = columns.transpose(0, 2, 1)
+    rows = np.stack([c[:, edge, edge].reshape(len(c), -1) for c in changes], axis=1)
+    target = difference[:, edge, edge].reshape(len(difference), 1, -1)
     # A change without effect, as in an image of stripes, must not make this singular.
-    ridge = 1e-6 * columns.shape[1] * np.eye(len(changes), dtype=np.float32)
-    weights = np.linalg.solve(transposed @ columns + ridge, transposed @ target)
-    rest = target - columns @ weights
+    ridge = 1e-6 * rows.shape[2] * np.eye(len(changes), dtype=np.float32)
+    products, wanted = (rows @ side.transpose(0, 2, 1) for side in (rows, target))
+    weights = np.linalg.solve(products + ridge, wanted)
+    rest = target - weights.transpose(0, 2, 1) @ rows
     return np.asarray(np.sqrt((rest**2).mean(axis=(1, 2))))
 
 

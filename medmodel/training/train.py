@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +27,7 @@ from medmodel.evaluation.decision.predicted_class import predicted_positions
 from medmodel.evaluation.predictions import Predictions
 from medmodel.inference import prediction
 from medmodel.language import _
-from medmodel.networks.hardware import choose_devices
+from medmodel.networks.hardware import choose_devices, limit_threads
 from medmodel.quality import near_duplicates, report_store
 from medmodel.runs.copies import has_near_copies, near_copies, write_near_copies
 from medmodel.runs.progress.status_writer import StatusWriter
@@ -96,15 +98,14 @@ def train(run: Run, reporter: StatusWriter) -> RunStatus:
     try:
         set_damaged_model_aside(run)
         set_damaged_checksums_aside(run)
+        limit_threads(config.model)
         strategy, device = choose_devices(config.device)
         reporter.update(device=device)
         context, size_choice = prepare_context(run, reporter)
         _learn(context, size_choice, strategy, device)
         stopped = reporter.stop_requested
         if run.model_path.exists():
-            reporter.progress("copies", 0, 0)
-            keep_near_copies(run)
-            _evaluate(context)
+            _evaluate_beside_copies(context)
     except Cancelled:
         return RunStatus.STOPPED
     finally:
@@ -187,6 +188,16 @@ def _prepare_masked(
                 _("No training image or no validation image can be read with its mask.")
             )
     return context, size_choice
+
+
+def _evaluate_beside_copies(context: TrainingContext) -> None:
+    """Evaluates, and seeks near copies at the same time: neither fills all cores."""
+    with ThreadPoolExecutor(1, thread_name_prefix="copies") as beside:
+        search = contextvars.copy_context().run
+        copies = beside.submit(search, keep_near_copies, context.run)
+        _evaluate(context)
+        context.reporter.progress("copies", 0, 0)
+        copies.result()
 
 
 def _evaluate(context: TrainingContext) -> None:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +91,29 @@ def test_tensorflow_sees_the_chosen_gpu_and_grows_in_it(
     # The GPUs are hidden: TensorFlow would compute on the first.
     assert hardware.choose_devices("cpu") == ([], "Processor")
     assert calls == [([], "GPU")]
+
+
+@pytest.mark.parametrize(
+    ("model", "cores", "told", "threads"),
+    [
+        ("compact_resnet", 2, None, "1"),
+        ("compact_resnet", 1, None, "1"),
+        ("compact_resnet", 4, None, None),
+        ("document_cnn", 2, None, None),
+        ("compact_resnet", 2, "2", "2"),
+    ],
+)
+def test_short_operations_on_few_cores_have_one_thread_each(
+    model: str,
+    cores: int,
+    told: str | None,
+    threads: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    variable = "TF_NUM_INTRAOP_THREADS"
+    monkeypatch.setenv(variable, told or "")
+    if told is None:
+        monkeypatch.delenv(variable)
+    monkeypatch.setattr(hardware, "cores", lambda: cores)
+    hardware.limit_threads(model)
+    assert os.environ.get(variable) == threads

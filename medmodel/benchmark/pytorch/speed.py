@@ -25,6 +25,7 @@ from medmodel.core.processes.pool import cores
 from medmodel.data.prepared import Prepared
 from medmodel.networks import features, instant_onnx
 from medmodel.networks.fused_normalisation import fuse_normalisation
+from medmodel.networks.hardware import limit_threads
 from medmodel.networks.models import build_model
 from medmodel.networks.pipeline import Samples, training_batches
 from medmodel.networks.precision import FLOAT32, choose_precision
@@ -62,6 +63,7 @@ def features_vs_torch() -> list[Measurement]:
 
 def train_vs_torch() -> list[Measurement]:
     """The Compact CNN through our pipeline / in PyTorch, from a tensor in memory."""
+    limit_threads("compact_resnet")
     torch = pytorch()
     pixels = _noise(TRAINING_SHAPE)
     labels = np.arange(IMAGES) % 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from medmodel.core.config import TrainConfig
@@ -69,9 +70,10 @@ def time_plan(config: TrainConfig, images: int, workspace: Path) -> TimeLeft:
     key_of_answers = f"evaluating-{network}"
     parts += [
         _training_part(config, training, network),
-        _copies(images),
         Part("evaluating", held_out, network_seconds, key_of_answers, _FIRST_ANSWER),
         *_reference_parts(config, images, training),
+        # What is left of the search once the answers are there.
+        replace(_copies(images), key=f"copies-after-answers-of-{images}"),
     ]
     return TimeLeft(parts, workspace / FILE)
 

@@ -285,7 +285,7 @@ def test_the_plan_ends_with_what_follows_the_last_prediction(
     phases = [part.phase for part in plan.parts]
     place = phases.index("evaluating")
     units, later = plan.parts[place].units, plan.parts[place + 1 :]
-    assert later[-1].phase == "reference"
+    assert [part.phase for part in later[-2:]] == ["reference", "copies"]
     left, _ = plan.progress("evaluating", units, units)
     assert left == pytest.approx(sum(part.guess for part in later))
     left, share = plan.progress("reference", 0, 0)
@@ -320,11 +320,14 @@ RECORDED = (
     ("preparing", 43.0, 46.9, 480),
     ("features", 46.9, 51.6, 480),
     ("training", 51.8, 73.1, 60),
-    ("copies", 75.4, 94.1, 0),
-    ("evaluating", 94.1, 98.1, 168),
-    ("reference", 98.9, 101.0, 21),
+    ("evaluating", 75.4, 79.4, 168),
+    ("reference", 80.2, 82.3, 21),
+    ("copies", 82.3, 94.1, 0),
 )
-"""Phases of a first run of the recipe "Instant" on 480 images: from, to, and units."""
+"""Phases of a first run of the recipe "Instant" on 480 images: from, to, and units.
+
+Recorded when copies were sought before the images were evaluated, for 18.7 s; they are
+sought beside that since, and 11.8 s are left of it."""
 CACHED = ("checking", "preparing", "features")
 
 
