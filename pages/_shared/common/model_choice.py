@@ -38,7 +38,7 @@ _SIGN = 9
 _ON_A_PHONE = 34
 """Letters that a list has room for there."""
 _PART = " · "
-_LEAST_OF_A_NAME = 3
+_LEAST_OF_A_NAME = 2
 """Letters of a data set's name of which fewer say nothing."""
 
 
