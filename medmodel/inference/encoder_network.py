@@ -10,7 +10,7 @@ import numpy as np
 
 from medmodel.core.errors import DECODER_ERRORS, DataError, WeightsError
 from medmodel.core.preprocessing import Preprocessing
-from medmodel.inference import keras_graph
+from medmodel.inference.importing import keras_graph
 from medmodel.language import _
 from medmodel.model_import import keras_config, keras_file
 from medmodel.model_import.encoder_note import noted_encoder

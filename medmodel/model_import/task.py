@@ -26,7 +26,7 @@ from medmodel.model_import.description import ImportSettings, ModelDescription
 KEPT_SECONDS = 24 * 3600.0
 """After which what nobody imported is removed."""
 _ID = re.compile(r"[0-9a-f]{16}")
-_MODULE = "medmodel.inference.import_model"
+_MODULE = "medmodel.inference.importing.import_model"
 
 
 def begin(files: list[tuple[str, Path]]) -> str:

@@ -31,7 +31,7 @@ def stand_in(class_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def stand_in_import(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Imports end at once, as this run."""
-    from medmodel.inference import import_model
+    from medmodel.inference.importing import looking
 
     before = background.BackgroundTask.start
 
@@ -45,7 +45,7 @@ def stand_in_import(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         step, folder = self.arguments[1:3]
         if step == "look":
             try:
-                found = import_model.look(Path(folder))
+                found = looking.look(Path(folder))
             except DataError as error:
                 self.write("failed", error=str(error))
                 return

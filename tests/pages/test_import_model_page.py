@@ -9,7 +9,7 @@ import pytest
 from medmodel.core.processes import background
 from medmodel.core.storage import write_json
 from medmodel.evaluation import external_validation
-from medmodel.inference import import_model
+from medmodel.inference.importing import import_model, looking
 from medmodel.model_import import task
 from medmodel.model_import.description import ImportSettings
 from medmodel.reports.model_card import guideline_items
@@ -31,7 +31,7 @@ def run(tmp_path: Path) -> Run:
     files = tmp_path / "in" / "files"
     files.mkdir(parents=True)
     write_onnx(files / "m.onnx")
-    write_json(files.parent / "facts.json", import_model.look(files.parent))
+    write_json(files.parent / "facts.json", looking.look(files.parent))
     asked = ImportSettings("Lesion on skin", ["dark", "bright"], SIDE, scale="unit")
     write_json(files.parent / "asked.json", asked)
     return import_model.convert(files.parent, RunStore())
@@ -47,7 +47,7 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **options: str) -> st
     monkeypatch.setattr(background.BackgroundTask, "start", lambda self: None)
     import_id = task.begin([("m.onnx", write_onnx(tmp_path / "m.onnx", **options))])
     place = task.folder_of(import_id)
-    write_json(place / "facts.json", import_model.look(place))
+    write_json(place / "facts.json", looking.look(place))
     task.look_task(import_id).write("finished")
     return import_id
 

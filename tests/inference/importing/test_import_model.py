@@ -15,7 +15,8 @@ import tensorflow as tf
 from medmodel.core.errors import ConfigError, DataError
 from medmodel.core.processes.messages import Command, Message
 from medmodel.core.storage import write_json
-from medmodel.inference import import_model, prediction, saved_model_import
+from medmodel.inference import prediction
+from medmodel.inference.importing import import_model, looking, saved_model_import
 from medmodel.inference.model_cache import ModelCache
 from medmodel.inference.predictor_process import answer
 from medmodel.model_import.description import ImportSettings
@@ -45,7 +46,7 @@ def files(tmp_path: Path) -> Path:
 
 def imported(files: Path, **changes: Any) -> Run:
     """The run that becomes of a model with what its file suggests."""
-    described = import_model.look(files.parent)
+    described = looking.look(files.parent)
     write_json(files.parent / "facts.json", described)
     settings = {
         "name": "foreign",
@@ -72,7 +73,7 @@ def explained(run: Run, **facts: Any) -> Message:
 def test_a_teachable_machine_answers_as_it_did(files: Path) -> None:
     write_teachable_machine(files / "keras_model.h5")
     (files / "labels.txt").write_text(LABELS)
-    described = import_model.look(files.parent)
+    described = looking.look(files.parent)
     assert (described.size, described.scale) == (SIDE, "symmetric")
     assert (described.fit, described.tool) == ("crop", "Teachable Machine")
     run = imported(files)
@@ -138,7 +139,7 @@ def test_what_keras_2_put_into_a_graph_as_functions(files: Path) -> None:
         },
     }
     write_teachable_machine(files / "m.h5", config)
-    assert import_model.look(files.parent).scale == "raw"
+    assert looking.look(files.parent).scale == "raw"
     run = imported(files, classes=["a", "b", "c"])
     logits = IMAGES.mean(axis=(1, 2)) / 255 - 0.5
     right = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -149,7 +150,7 @@ def test_a_network_under_a_new_layer_as_tutorials_of_keras_2_make_it(
     files: Path,
 ) -> None:
     write_fine_tuned(files / "m.h5")
-    described = import_model.look(files.parent)
+    described = looking.look(files.parent)
     assert described.scale == "raw" and described.outputs == 3
     run = imported(files, classes=["a", "b", "c"])
     assert scores(run) == pytest.approx(fine_tuned_answer(IMAGES), abs=1e-4)
@@ -172,7 +173,7 @@ def test_layer_scale_of_convnext(files: Path) -> None:
 @pytest.mark.parametrize("ending", ["Softmax", "Identity"])
 def test_onnx_answers_and_is_explained_by_occlusion(ending: str, files: Path) -> None:
     write_onnx(files / "m.onnx", ending=ending, external="m.onnx.data")
-    described = import_model.look(files.parent)
+    described = looking.look(files.parent)
     assert (described.format, described.scale) == ("onnx", "imagenet")
     run = imported(files, scale="unit")
     difference = IMAGES.mean(axis=(1, 2)) / 255 @ [6, 2, 3]
@@ -273,7 +274,7 @@ def test_whole_numbers_are_not_scaled(files: Path) -> None:
     model = with_first(onnx.helper.make_node("Cast", ["x"], ["first"], to=1))
     model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
     (files / "m.onnx").write_bytes(model.SerializeToString())
-    assert import_model.look(files.parent).scale == "raw"
+    assert looking.look(files.parent).scale == "raw"
     with pytest.raises(ConfigError, match="choose raw"):
         imported(files, scale="unit")
     right = 1 / (1 + np.exp(-(IMAGES.mean(axis=(1, 2)) @ [6.0, 2.0, 3.0])))
@@ -286,7 +287,7 @@ def test_an_input_of_another_size_than_can_be_given_is_refused_at_once(
 ) -> None:
     write_onnx(files / "m.onnx", side=side)
     with pytest.raises(DataError, match=f"{side:,} pixels a side: 8 to 1,024"):
-        import_model.look(files.parent)
+        looking.look(files.parent)
 
 
 class Scored(tf.Module):
@@ -312,7 +313,7 @@ def test_a_saved_model_of_arithmetic_answers(files: Path) -> None:
     x = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
     model.export(str(files / "model"), verbose=False)
-    assert import_model.look(files.parent).format == "saved_model"
+    assert looking.look(files.parent).format == "saved_model"
     run = imported(files, scale="unit")
     right = model.predict(IMAGES.astype(np.float32) / 255, verbose=0)
     assert scores(run) == pytest.approx(right, abs=1e-5)

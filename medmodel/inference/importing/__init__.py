@@ -1,0 +1,1 @@
+"""Foreign models made into runs: looked at, laid open as one graph, converted."""
