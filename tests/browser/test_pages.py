@@ -67,6 +67,8 @@ def test_the_disclaimer_covers_nothing(page: Page, app: AppServer, width: int) -
         "parseFloat(getComputedStyle(document.body.parentElement).fontSize)"
     )
     assert note["x"] + note["width"] <= width - 8.5 * rem + 1
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("main => main.scrollWidth - main.clientWidth") == 0
 
 
 def test_the_run_page_scrolls_as_a_whole_on_a_phone(

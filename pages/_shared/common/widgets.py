@@ -74,9 +74,12 @@ def not_for_clinical_use() -> None:
         warning=escape(_("Not for clinical use.")),
         purpose=escape(_("Research and teaching only.")),
     )
-    # A component has one text for all sessions: one for each language.
+    # A component has one text for all sessions: one for each language. The line is
+    # fixed to the window: as wide as the page, its place would pass a phone's edge.
     name = f"disclaimer-{present_language()}"
-    st.components.v2.component(name, html=text, css=css)(height=1, key="disclaimer")
+    st.components.v2.component(name, html=text, css=css)(
+        width="content", height=1, key="disclaimer"
+    )
 
 
 def at_least_high(height: int) -> DeltaGenerator:
