@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from medmodel.core import samples
-from medmodel.core.errors import DataError, value_or_problem
+from medmodel.core.errors import DataError, os_reason, value_or_problem
 from medmodel.data.layout import read_layout
 from medmodel.data.layouts.layout_choice import TableReading
 from medmodel.data.layouts.listing import is_no_image, list_folder
@@ -142,7 +142,11 @@ def _named_in(
         table = _find_table(folder, path, encodings.names_of(paths))
     except OSError as error:
         raise DataError(
-            _("{table} cannot be opened: {reason}.", table=path, reason=error.strerror)
+            _(
+                "{table} cannot be opened: {reason}.",
+                table=path,
+                reason=os_reason(error),
+            )
         ) from error
     if table is None:
         raise DataError(

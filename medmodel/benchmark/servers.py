@@ -61,30 +61,28 @@ def temporary_workspace() -> Iterator[Path]:
     temporary = tempfile.TemporaryDirectory(
         prefix="medmodel-benchmark-", ignore_cleanup_errors=True
     )
-    with temporary as folder:
-        before = os.environ.get("MEDMODEL_WORKSPACE")
-        os.environ["MEDMODEL_WORKSPACE"] = folder
-        try:
-            yield Path(folder)
-        finally:
-            if before is None:
-                del os.environ["MEDMODEL_WORKSPACE"]
-            else:
-                os.environ["MEDMODEL_WORKSPACE"] = before
+    with temporary as folder, _environment("MEDMODEL_WORKSPACE", folder):
+        yield Path(folder)
 
 
 @contextlib.contextmanager
 def with_data_root(folder: Path) -> Iterator[None]:
     """Lets this process read data sets in a folder outside the workspace."""
-    before = os.environ.get("MEDMODEL_DATA")
-    os.environ["MEDMODEL_DATA"] = str(folder)
+    with _environment("MEDMODEL_DATA", str(folder)):
+        yield
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
         if before is None:
-            del os.environ["MEDMODEL_DATA"]
+            del os.environ[name]
         else:
-            os.environ["MEDMODEL_DATA"] = before
+            os.environ[name] = before
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from medmodel.cli.output import json_option, print_json, say
-from medmodel.cli.parameters import RunParameter
+from medmodel.cli.parameters import RunParameter, watch_option
 from medmodel.cli.train import run_values
 from medmodel.cli.watch import watch_all
 from medmodel.language import _
@@ -16,9 +16,7 @@ from medmodel.runs.run_store import RunStore
 @click.command("ensemble")
 @click.argument("runs", type=RunParameter(), nargs=-1, required=True, metavar="RUN...")
 @click.option("--name", default="", help="What the ensemble is called.")
-@click.option(
-    "--watch", is_flag=True, help="Wait until it ends; exit status 1 if it fails."
-)
+@watch_option
 @json_option
 @click.pass_context
 def command(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from medmodel.cli.answers import findings, segmentation
 from medmodel.cli.output import json_option, print_json, say, say_table
 from medmodel.cli.parameters import OutputParameter, run_argument
 from medmodel.core import audit
-from medmodel.core.errors import FileError
+from medmodel.core.errors import FileError, os_reason
 from medmodel.core.storage import replacing
 from medmodel.language import _
 from medmodel.runs.run import Run
@@ -124,37 +123,28 @@ def _write(run: Run, kind: str, path: Path) -> None:
     Raises:
         FileError: It cannot be written there.
     """
-    content = _documents(run)[kind](run)
+    from medmodel.export.documents import documents
+
+    write = _predictions_csv if kind == "predictions" else documents(run)[kind]
+    content = write(run)
     try:
         with replacing(path.absolute(), "wb") as file:
             file.write(content if isinstance(content, bytes) else content.encode())
     except OSError as error:
         raise FileError(
-            _("{path} cannot be written: {reason}.", path=path, reason=error.strerror)
+            _("{path} cannot be written: {reason}.", path=path, reason=os_reason(error))
         ) from error
     audit.record("export", run=run.id, what=kind)
-
-
-def _documents(run: Run) -> dict[str, Callable[[Run], str | bytes]]:
-    """Kind of document -> what makes it, for this kind of model."""
-    from medmodel.reports import evaluation_html, evaluation_pdf
-
-    if run.config.segments:
-        return segmentation.documents()
-    if run.config.multi_label:
-        return findings.documents()
-    return {
-        "evaluation html": evaluation_html.evaluation_page,
-        "evaluation pdf": evaluation_pdf.evaluation_sheet,
-        "model-card html": evaluation_html.model_card_html,
-        "predictions": _predictions_csv,
-    }
 
 
 def _predictions_csv(run: Run) -> str:
     from medmodel.reports.spreadsheet import csv_text
     from medmodel.runs.copies import independent_predictions
 
+    if run.config.segments:
+        return segmentation.predictions_csv(run)
+    if run.config.multi_label:
+        return findings.predictions_csv(run)
     return csv_text(independent_predictions(run))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from medmodel.cli.output import json_option, print_json, say
-from medmodel.cli.parameters import folder_argument, run_argument
+from medmodel.cli.parameters import folder_argument, run_argument, watch_option
 from medmodel.cli.train import run_values
 from medmodel.cli.watch import watch_all
 from medmodel.core.errors import DataError
@@ -26,9 +26,7 @@ from medmodel.runs.run_store import RunStore
     metavar="THERE=HERE",
     help="Class of the folder = class of the model; THERE= leaves it out. Repeatable.",
 )
-@click.option(
-    "--watch", is_flag=True, help="Wait until it ends; exit status 1 if it fails."
-)
+@watch_option
 @json_option
 @click.pass_context
 def command(

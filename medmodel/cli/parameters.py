@@ -22,6 +22,8 @@ from medmodel.language import _, translate
 from medmodel.runs.run import BATCHES, Run
 from medmodel.runs.run_store import RunStore
 
+_Parameter = click.Parameter | None
+_Context = click.Context | None
 LATEST = "latest"
 """Stands for the newest run."""
 SAMPLE = "sample"
@@ -33,12 +35,7 @@ class RunParameter(click.ParamType):
 
     name = "run"
 
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Run:
+    def convert(self, value: Any, param: _Parameter, ctx: _Context) -> Run:
         """The run.
 
         Raises:
@@ -70,12 +67,7 @@ class RunOrBatchParameter(RunParameter):
 
     name = "run or batch"
 
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Run:
+    def convert(self, value: Any, param: _Parameter, ctx: _Context) -> Run:
         """The run or batch; `latest` is the newest run.
 
         Raises:
@@ -116,12 +108,7 @@ class ModelParameter(click.ParamType):
 
     name = "network"
 
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> str:
+    def convert(self, value: Any, param: _Parameter, ctx: _Context) -> str:
         """The name.
 
         Raises:
@@ -153,12 +140,7 @@ class FolderParameter(click.ParamType):
 
     name = "folder"
 
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Path:
+    def convert(self, value: Any, param: _Parameter, ctx: _Context) -> Path:
         """The folder, absolute.
 
         Raises:
@@ -219,12 +201,7 @@ class OutputParameter(click.Path):
     def __init__(self) -> None:
         super().__init__(dir_okay=False, writable=True, path_type=Path)
 
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Path:
+    def convert(self, value: Any, param: _Parameter, ctx: _Context) -> Path:
         """The path.
 
         Raises:
@@ -242,3 +219,6 @@ run_or_batch_argument = click.argument(
     "run", metavar="RUN_OR_BATCH", type=RunOrBatchParameter()
 )
 folder_argument = click.argument("folder", type=FolderParameter())
+watch_option = click.option(
+    "--watch", is_flag=True, help="Wait until it ends; exit status 1 if it fails."
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from medmodel.cli.output import json_option, print_json, say
-from medmodel.cli.parameters import run_or_batch_argument
+from medmodel.cli.parameters import run_or_batch_argument, watch_option
 from medmodel.cli.stop import values_of
 from medmodel.cli.watch import watch_all
 from medmodel.language import _
@@ -15,9 +15,7 @@ from medmodel.runs.run_store import RunStore
 
 @click.command("resume")
 @run_or_batch_argument
-@click.option(
-    "--watch", is_flag=True, help="Wait until it ends; exit status 1 if it fails."
-)
+@watch_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, run: Run, watch: bool, as_json: bool) -> None:

@@ -11,7 +11,12 @@ import click
 
 from medmodel.cli.list_runs import entry_values
 from medmodel.cli.output import json_option, print_json, say
-from medmodel.cli.parameters import FolderParameter, ModelParameter, RunParameter
+from medmodel.cli.parameters import (
+    FolderParameter,
+    ModelParameter,
+    RunParameter,
+    watch_option,
+)
 from medmodel.cli.watch import watch_all
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.core.config_problems import check_config
@@ -103,9 +108,7 @@ def _option(name: str, kind: Any) -> click.Option:
 @click.option(
     "--enhancement", metavar="CHAIN", help="A chain saved on the Enhance page."
 )
-@click.option(
-    "--watch", is_flag=True, help="Wait until it ends; exit status 1 if it fails."
-)
+@watch_option
 @json_option
 @click.pass_context
 def command(

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The folder of app.py, from which every process of ours is started."""
+
+
+@lru_cache
+def asset_text(*names: str) -> str:
+    """Text files of the folder `assets`, one after the other."""
+    folder = REPOSITORY / "assets"
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 
 
 def workspace_root() -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medmodel.core import audit
-from medmodel.core.errors import DataError
+from medmodel.core.errors import DataError, os_reason
 from medmodel.core.locks import locked
 from medmodel.data.folders import index_folder
 from medmodel.data.prepared import prepared_folders
@@ -163,7 +163,7 @@ def _discard(
             _(
                 "{name} cannot be moved to the trash: {reason}.",
                 name=dataset.name,
-                reason=error.strerror,
+                reason=os_reason(error),
             )
         ) from error
     audit.record("delete", what=kind, dataset=str(dataset))

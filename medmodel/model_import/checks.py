@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medmodel.core.errors import ConfigError
+from medmodel.core.errors import ConfigError, DataError
 from medmodel.core.preprocessing import window_values
 from medmodel.language import _, ngettext
 from medmodel.model_import.description import (
@@ -55,6 +55,23 @@ def check_settings(settings: ImportSettings, description: ModelDescription) -> N
     if not settings.name.strip():
         raise ConfigError("name", _("Give the model a name."))
     window_values(settings.window)
+
+
+def check_square(height: int | None, width: int | None) -> None:
+    """Refuses a model whose images are no squares; 0 or None: any length.
+
+    Raises:
+        DataError: They are none.
+    """
+    if height != width:
+        raise DataError(
+            _(
+                "The model takes images of {height} × {width} pixels: only squares are "
+                "given here.",
+                height=height or "?",
+                width=width or "?",
+            )
+        )
 
 
 def _check_classes(classes: list[str], description: ModelDescription) -> None:

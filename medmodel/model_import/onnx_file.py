@@ -22,6 +22,7 @@ from medmodel.core.errors import DataError
 from medmodel.core.regular_files import open_regular
 from medmodel.export.formats import OPSET
 from medmodel.language import _
+from medmodel.model_import.checks import check_square
 
 MOST_WEIGHTS = (1 << 31) - (1 << 20)
 """Bytes of weights that one message of protocol buffers may hold."""
@@ -261,15 +262,7 @@ def _described(model: onnx.ModelProto) -> OnnxFile:
                 channels=shape[1],
             )
         )
-    if sides[0] != sides[1]:
-        raise DataError(
-            _(
-                "The model takes images of {height} × {width} pixels: only squares are "
-                "given here.",
-                height=sides[0] or "?",
-                width=sides[1] or "?",
-            )
-        )
+    check_square(*sides)
     makers = {name: node.op_type for node in model.graph.node for name in node.output}
     ends = shape_of(classes)
     return OnnxFile(

@@ -13,7 +13,7 @@ import numpy as np
 from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.browser.staged_pages import PROJECTOR
 from medmodel.benchmark.servers import browser
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.imaging.decoded_image import DecodeOptions
 from medmodel.imaging.images import decode, png_bytes
 from medmodel.imaging.measurement.measuring import Measured, measure
@@ -83,7 +83,7 @@ def drawn_shapes() -> list[Measurement]:
         page = chromium.new_page(viewport=PROJECTOR)
         page.set_content(_page())
         arguments = {
-            "source": _asset("measure.js", "viewer.js", "viewer_component.js"),
+            "source": asset_text("measure.js", "viewer.js", "viewer_component.js"),
             "data": _data(),
         }
         page.evaluate(_SHOW, arguments)
@@ -104,14 +104,9 @@ def drawn_shapes() -> list[Measurement]:
     return [at_most("measure", max(worst.values()), 1, "px", note)]
 
 
-def _asset(*names: str) -> str:
-    folder = REPOSITORY / "assets"
-    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
-
-
 def _page() -> str:
-    style = _asset("viewer.css", "measure.css")
-    return f"<style>{style}</style>{_asset('viewer.html')}"
+    style = asset_text("viewer.css", "measure.css")
+    return f"<style>{style}</style>{asset_text('viewer.html')}"
 
 
 def _grey(rows: int) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from medmodel.benchmark import Measurement, at_most
 from medmodel.benchmark.browser.staged_pages import PROJECTOR
 from medmodel.benchmark.servers import browser
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.quality.embedding_map import MOST_POINTS
 from medmodel.reports.point_map import chart_data
 
@@ -50,10 +50,7 @@ def map_20000() -> list[Measurement]:
     groups = [random.integers(0, 8, MOST_POINTS).astype(str).tolist() for _ in range(2)]
     chart_data(places[:9], groups[0][:9])  # a server has imported what it takes
     built = _fastest_build(places, groups[0])
-    asset = {
-        kind: (REPOSITORY / "assets" / f"map.{kind}").read_text(encoding="utf-8")
-        for kind in ("html", "css", "js")
-    }
+    asset = {kind: asset_text(f"map.{kind}") for kind in ("html", "css", "js")}
     texts = dict.fromkeys(_TEXTS, "")
     colourings = [chart_data(places, group) | {"texts": texts} for group in groups]
     with browser() as chromium:

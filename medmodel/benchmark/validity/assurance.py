@@ -12,7 +12,7 @@ import pandas as pd
 from medmodel.benchmark import Measurement, at_least, at_most, bench_data
 from medmodel.benchmark.browser.serving import finished_run
 from medmodel.benchmark.pairs import paired, seconds_of
-from medmodel.benchmark.servers import temporary_workspace
+from medmodel.benchmark.servers import temporary_workspace, with_data_root
 from medmodel.core.config import TrainConfig, config_for
 from medmodel.data.phantoms import SIZE as SIZE_DRAWN
 from medmodel.data.synthetic import TRUTH, ensure_sample_dataset, write_phantoms
@@ -177,15 +177,6 @@ def _misses(run: Run, folder: Path, explain: Explainer) -> tuple[np.ndarray, int
 @contextmanager
 def trained(name: str, **changes: object) -> Iterator[Run]:
     """A finished Instant run on a public data set, in a workspace of its own."""
-    import os
-
     folder = bench_data(name)
-    before = os.environ.get("MEDMODEL_DATA")
-    os.environ["MEDMODEL_DATA"] = str(folder)
-    try:
-        with temporary_workspace():
-            yield finished_run(config_for("instant", str(folder), **changes))
-    finally:
-        os.environ.pop("MEDMODEL_DATA")
-        if before is not None:
-            os.environ["MEDMODEL_DATA"] = before
+    with with_data_root(folder), temporary_workspace():
+        yield finished_run(config_for("instant", str(folder), **changes))

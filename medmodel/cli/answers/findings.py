@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from medmodel.cli.answers.numbers import estimate_values, metric_values
@@ -21,20 +21,8 @@ if TYPE_CHECKING:
     from medmodel.evaluation.multi_label.run_findings import RunFindings
 
 
-def documents() -> dict[str, Callable[[Run], str | bytes]]:
-    """Kind of document -> what makes it."""
-    from medmodel.reports.multi_label import documents as pages
-    from medmodel.reports.multi_label.sheet import evaluation_sheet
-
-    return {
-        "evaluation html": pages.evaluation_page,
-        "evaluation pdf": evaluation_sheet,
-        "model-card html": pages.model_card_html,
-        "predictions": _table_csv,
-    }
-
-
-def _table_csv(run: Run) -> str:
+def predictions_csv(run: Run) -> str:
+    """What it says of every image, as CSV."""
     from medmodel.evaluation.multi_label.run_findings import answers_table, run_findings
     from medmodel.reports.spreadsheet import csv_text
 

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from medmodel.cli.output import progress_bar, say
 from medmodel.core import audit
-from medmodel.core.errors import DataError, ImageError, PredictionError
+from medmodel.core.errors import DataError, ImageError, PredictionError, os_reason
 from medmodel.core.regular_files import open_regular
 from medmodel.language import _, translate
 from medmodel.runs.run import Run
@@ -146,7 +146,7 @@ def open_for_run(run: Run, path: Path) -> tuple[OpenedImage, int]:
             _(
                 "{name} cannot be opened: {reason}.",
                 name=path.name,
-                reason=error.strerror,
+                reason=os_reason(error),
             )
         ) from error
     preprocessing = run.model_facts.preprocessing

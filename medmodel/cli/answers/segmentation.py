@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from medmodel.cli.answers.numbers import (
@@ -20,20 +20,8 @@ if TYPE_CHECKING:
     from medmodel.evaluation.segmentation.evaluation import SegmentationEvaluation
 
 
-def documents() -> dict[str, Callable[[Run], str | bytes]]:
-    """Kind of document -> what makes it."""
-    from medmodel.reports.segmentation import documents as pages
-    from medmodel.reports.segmentation.sheet import evaluation_sheet
-
-    return {
-        "evaluation html": pages.evaluation_page,
-        "evaluation pdf": evaluation_sheet,
-        "model-card html": pages.model_card_html,
-        "predictions": _table_csv,
-    }
-
-
-def _table_csv(run: Run) -> str:
+def predictions_csv(run: Run) -> str:
+    """What it says of every image, as CSV."""
     from medmodel.reports.spreadsheet import csv_text
     from medmodel.runs.copies import independent_segmentation
 

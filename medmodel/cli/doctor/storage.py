@@ -9,7 +9,7 @@ from pathlib import Path
 
 from medmodel.cli.doctor.finding import Finding
 from medmodel.core.environment import data_roots, workspace_root
-from medmodel.core.errors import RIGHTS_ADVICE, StorageFault, storage_fault
+from medmodel.core.errors import RIGHTS_ADVICE, StorageFault, os_reason, storage_fault
 from medmodel.core.locks import Lock, locked
 from medmodel.core.storage import LITTLE_SPACE, unique_name, write_json
 from medmodel.language import _, ngettext, translate
@@ -39,7 +39,7 @@ def workspace(root: Path) -> Finding:
             probe.unlink(missing_ok=True)
     except OSError as error:
         fault = storage_fault(error)
-        reason = fault or StorageFault(error.strerror or str(error), RIGHTS_ADVICE)
+        reason = fault or StorageFault(os_reason(error), RIGHTS_ADVICE)
         return Finding(
             "workspace",
             "problem",
@@ -115,7 +115,7 @@ def data_folder(folder: Path) -> Iterator[Finding]:
             _(
                 "The data folder {folder} cannot be read: {reason}.",
                 folder=folder,
-                reason=error.strerror,
+                reason=os_reason(error),
             ),
             f"sudo chmod a+rX {shlex.quote(str(folder))}",
         )

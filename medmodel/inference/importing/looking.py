@@ -11,6 +11,7 @@ from medmodel.core.errors import ConfigError, DataError
 from medmodel.core.preprocessing import Fit, window_values
 from medmodel.language import _
 from medmodel.model_import import keras_config, keras_file, onnx_file
+from medmodel.model_import.checks import check_square
 from medmodel.model_import.description import (
     LARGEST_SIDE,
     MOST_CLASSES,
@@ -66,15 +67,7 @@ def _look_at_keras(source: ModelSource) -> ModelDescription:
 
 
 def _check_shape(shape: list[int | None]) -> None:
-    if shape[0] != shape[1]:
-        raise DataError(
-            _(
-                "The model takes images of {height} × {width} pixels: only squares are "
-                "given here.",
-                height=shape[0] or "?",
-                width=shape[1] or "?",
-            )
-        )
+    check_square(shape[0], shape[1])
     if shape[2] not in (1, 3, None):
         raise DataError(
             _(

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import streamlit as st
 
-from medmodel.core.environment import REPOSITORY
-
-
-@lru_cache
-def _source() -> str:
-    return (REPOSITORY / "assets" / "address.js").read_text(encoding="utf-8")
+from medmodel.core.environment import asset_text
 
 
 def show_in_address(page: str, name: str, value: str) -> None:
@@ -25,5 +18,5 @@ def show_in_address(page: str, name: str, value: str) -> None:
         name: The parameter.
         value: Its value.
     """
-    component = st.components.v2.component("address", js=_source())
+    component = st.components.v2.component("address", js=asset_text("address.js"))
     component(data={"page": page, "name": name, "value": value}, key=f"address-{name}")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.language import _
 from pages._shared.common.legible import legible, one_of
 
@@ -65,13 +64,8 @@ def follow_theme() -> None:
 
     Streamlit changes its own colours at once; those of figures are made here.
     """
-    component = st.components.v2.component("theme", js=_theme_script())
+    component = st.components.v2.component("theme", js=asset_text("theme.js"))
     component(key="theme", on_changed_change=lambda: None)
-
-
-@lru_cache
-def _theme_script() -> str:
-    return (REPOSITORY / "assets" / "theme.js").read_text(encoding="utf-8")
 
 
 def pick_format() -> None:

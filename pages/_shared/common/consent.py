@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import streamlit as st
 
 from medmodel.core import audit
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.language import _
 from pages._shared.common.keyboard import primary_button
 
 _COOKIE = "medmodel-consent"
 
 
-@lru_cache
-def _source() -> str:
-    return (REPOSITORY / "assets" / "consent.js").read_text(encoding="utf-8")
-
-
 def _keep_until_browser_closes() -> None:
     """A reload is a new session for Streamlit: a cookie without an end tells it."""
-    component = st.components.v2.component("consent", js=_source())
+    component = st.components.v2.component("consent", js=asset_text("consent.js"))
     component(data={"cookie": _COOKIE}, key="consent-cookie")
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import streamlit as st
 
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.language import _
 
 
@@ -78,7 +77,7 @@ def key_button(
 def _pressed(
     label: str, keys: str, of: str = "", on_press: Callable[[], None] = lambda: None
 ) -> bool:
-    component = st.components.v2.component("shortcut", js=_source())
+    component = st.components.v2.component("shortcut", js=asset_text("shortcut.js"))
     answer = component(
         data={"keys": keys},
         key=f"shortcut-{keys}-{label}-{of}",
@@ -88,8 +87,3 @@ def _pressed(
         on_pressed_change=on_press,
     )
     return bool(answer.pressed)
-
-
-@lru_cache
-def _source() -> str:
-    return (REPOSITORY / "assets" / "shortcut.js").read_text(encoding="utf-8")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.core.errors import value_or_problem
 from medmodel.data.dataset_trash import trashed_dataset
 from medmodel.evaluation.cross_validation import CrossValidation, cross_validations
@@ -280,18 +279,13 @@ def _accuracy(entry: Entry) -> str:
     return _("test accuracy {accuracy:.3f}", accuracy=entry.test_accuracy)
 
 
-@lru_cache
-def _source(name: str) -> str:
-    return (REPOSITORY / "assets" / name).read_text(encoding="utf-8")
-
-
 def _show(tree: Node, key: str) -> None:
     st.subheader(_("Lineage"), anchor=False)
     component = st.components.v2.component(
         "lineage",
-        html=_source("lineage.html"),
-        css=_source("lineage.css"),
-        js=_source("lineage.js"),
+        html=asset_text("lineage.html"),
+        css=asset_text("lineage.css"),
+        js=asset_text("lineage.js"),
     )
     answer = component(
         data={"label": _("Lineage"), "tree": _data(tree)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.language import LANGUAGES, SOURCE, _, language_from, language_name
 from pages._shared.common.address import show_in_address
 from pages._shared.common.legible import legible
@@ -56,7 +56,7 @@ def offer_languages(page: str, below_menu: bool = True) -> None:
     if len(LANGUAGES) < 2:
         return
     language = session_language()
-    script = (REPOSITORY / "assets" / "language.js").read_text(encoding="utf-8")
+    script = asset_text("language.js")
     say_language = st.components.v2.component("language", js=script)
     say_language(data={"language": language.replace("_", "-")}, key="language")
     if below_menu:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Literal
 
 import streamlit as st
 
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.data import importing
 from medmodel.language import N_, _, join_sentences, translate
 from medmodel.server import uploads
 from medmodel.server.uploads import Upload
 from pages._shared.common.words import plain
 
-ASSETS = REPOSITORY / "assets"
 Kind = Literal["zip", "folder", "npz", "model"]
 _LABELS: dict[Kind, tuple[str, str]] = {
     "zip": (N_("ZIP file"), N_("Choose a ZIP file, or drop it here.")),
@@ -26,11 +24,6 @@ _ACCEPTED = {"folder": "", "model": ".keras,.h5,.hdf5,.onnx,.zip"}
 """Endings of files that the browser offers, where it is not the kind itself."""
 
 
-@lru_cache
-def _source(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
-
-
 def upload_field(kind: Kind) -> Upload | None:
     """What arrived whole from the visitor's computer; None before."""
     key = f"upload-{kind}"
@@ -39,9 +32,9 @@ def upload_field(kind: Kind) -> Upload | None:
         ticket = st.session_state[key] = uploads.begin()
     component = st.components.v2.component(
         "upload_field",
-        html=_source("upload.html"),
-        css=_source("upload.css"),
-        js=_source("upload.js"),
+        html=asset_text("upload.html"),
+        css=asset_text("upload.css"),
+        js=asset_text("upload.js"),
     )
     answer = component(
         data={

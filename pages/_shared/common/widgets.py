@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core.config import TrainConfig
-from medmodel.core.environment import REPOSITORY, workspace_root
+from medmodel.core.environment import asset_text, workspace_root
 from medmodel.core.errors import MedModelError
 from medmodel.core.settings.recipes import IMPORTED
 from medmodel.language import _, present_language, translate
@@ -66,10 +66,7 @@ def page_header_beside(title: str, purpose: str) -> DeltaGenerator:
 
 def not_for_clinical_use() -> None:
     """The line that is in sight on every page."""
-    html, css = (
-        (REPOSITORY / "assets" / f"disclaimer.{kind}").read_text(encoding="utf-8")
-        for kind in ("html", "css")
-    )
+    html, css = (asset_text(f"disclaimer.{kind}") for kind in ("html", "css"))
     text = Template(html).substitute(
         warning=escape(_("Not for clinical use.")),
         purpose=escape(_("Research and teaching only.")),

@@ -15,40 +15,22 @@ from medmodel.evaluation.segmentation import comparison, summary
 from medmodel.evaluation.segmentation.comparison import CommonOutlines, DiceDifference
 from medmodel.language import _
 from medmodel.reports.segmentation.metric_rows import estimate_text, title
-from medmodel.runs import run_table
 from medmodel.runs.run import Run
-from medmodel.runs.run_entry import Entry
 from pages._shared.common.answer import show_answer
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.tables import show_table
 from pages._shared.common.trash_view import show_missing_dataset
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
-from pages._shared.comparison.comparison_view import (
-    are_one_model,
-    show_copies,
-    show_settings,
-    signed,
-)
+from pages._shared.comparison.comparison_view import show_copies, signed
 from pages._shared.evaluation import segmentation_cache
 from pages._shared.evaluation.segmentation_view import drawn_contours, pick_class
 
 _AT_ONCE = 4
 
 
-def show_compared_segmentations(
-    entries: Sequence[Entry], all_entries: Sequence[Entry]
-) -> None:
-    """Everything about the chosen segmentations.
-
-    Args:
-        entries: Two runs at least, all of which outline.
-        all_entries: All runs, newest first.
-    """
-    names = run_table.distinct_names(entries, short=True)
-    models = cross_validation.compared_models(entries, all_entries)
-    if are_one_model(models):
-        return
+def show_compared_segmentations(models: cross_validation.Models) -> None:
+    """How two segmentations or more outline the same test images."""
     runs = {name: of_model[0] for name, of_model in models.items()}
     with errors_shown():
         common = _common(runs)
@@ -59,7 +41,6 @@ def show_compared_segmentations(
         show_copies(models)
         _show_numbers(rows)
         _show_disagreements(runs, rows, name)
-    show_settings(entries, names)
 
 
 def _common(runs: Mapping[str, Run]) -> CommonOutlines:

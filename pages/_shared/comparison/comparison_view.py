@@ -11,7 +11,6 @@ import streamlit as st
 
 from medmodel.core.errors import value_or_problem
 from medmodel.data.sample_size import test_warnings
-from medmodel.evaluation import cross_validation
 from medmodel.evaluation.comparison.model_comparison import (
     COMPARED,
     CommonImages,
@@ -32,7 +31,7 @@ from medmodel.runs.run_entry import Entry
 from medmodel.runs.setting_words import setting_text, setting_title
 from pages._shared.common import run_cache, widgets
 from pages._shared.common.answer import show_answer
-from pages._shared.common.charts import pick_format, show_figure
+from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import MARK, show_table
@@ -42,24 +41,14 @@ from pages._shared.comparison import comparison_cache
 from pages._shared.comparison.compared_curves_view import (
     PICKER,
     show_curves,
-    show_epochs,
 )
 from pages._shared.comparison.disagreement_view import show_disagreements
 
 _FIRST_METRICS = ("accuracy", "auc", "balanced_accuracy")
 
 
-def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> None:
-    """Everything about the chosen runs.
-
-    Args:
-        entries: Two runs at least.
-        all_entries: All runs, newest first.
-    """
-    names = run_table.distinct_names(entries, short=True)
-    models = cross_validation.compared_models(entries, all_entries)
-    if are_one_model(models):
-        return
+def show_comparison(models: comparison_cache.Models) -> None:
+    """How two models or more answer the same test images."""
     runs = {name: runs[0] for name, runs in models.items()}
     chosen = comparison_cache.chosen(models)
     with errors_shown():
@@ -78,26 +67,6 @@ def show_comparison(entries: Sequence[Entry], all_entries: Sequence[Entry]) -> N
         _show_all_metrics(models, chosen, copied)
         show_disagreements(models, chosen)
         show_curves(runs, chosen)
-    # A test elsewhere has no epochs of its own.
-    trained = {names[e.run.id]: e.run for e in entries if not e.test_of}
-    if trained:
-        show_epochs(trained)
-    show_settings(entries, names)
-    pick_format()
-
-
-def are_one_model(models: comparison_cache.Models) -> bool:
-    """Whether all that was chosen are folds of one model, which is said then."""
-    if len(models) > 1:
-        return False
-    st.info(
-        _(
-            "These are folds of one cross-validation: they have no test image in "
-            "common, and stand for one model. Tick another run, or a fold of "
-            "another cross-validation."
-        )
-    )
-    return True
 
 
 def _show_sample_size(common: CommonImages, models: comparison_cache.Models) -> None:

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.language import _
 from medmodel.reports.point_map import chart_data, selected_rows
-
-ASSETS = REPOSITORY / "assets"
-
-
-@lru_cache
-def _source(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
 
 
 def map_chart(
@@ -33,9 +25,9 @@ def map_chart(
     """
     component = st.components.v2.component(
         "point_map",
-        html=_source("map.html"),
-        css=_source("map.css"),
-        js=_source("map.js"),
+        html=asset_text("map.html"),
+        css=asset_text("map.css"),
+        js=asset_text("map.js"),
     )
     answer = component(
         data=chart_data(places, groups) | {"texts": _texts()},

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import streamlit as st
 
+from medmodel.export.documents import documents
 from medmodel.language import _
-from medmodel.reports import evaluation_html, evaluation_pdf
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.charts import pick_format
@@ -16,20 +14,10 @@ from pages._shared.common.glossary import meaning
 from pages._shared.evaluation.metrics_view import all_metrics
 from pages._shared.evaluation.model_export_view import show_model_formats
 
-Writer = Callable[[Run], str | bytes]
-"""Makes a document of a run."""
-
 
 def show_take_away(run: Run) -> None:
     """The report, the model card, the tables, and how figures are downloaded."""
-    show_documents(
-        run,
-        {
-            "sheet": evaluation_pdf.evaluation_sheet,
-            "page": evaluation_html.evaluation_page,
-            "card": evaluation_html.model_card_html,
-        },
-    )
+    show_documents(run)
     show_model_formats(run)
     st.markdown(_("**Tables**"))
     with st.container(horizontal=True):
@@ -40,13 +28,8 @@ def show_take_away(run: Run) -> None:
     pick_format()
 
 
-def show_documents(run: Run, write: Mapping[str, Writer]) -> None:
-    """Buttons for the evaluation as PDF and HTML, and for the model card.
-
-    Args:
-        run: What was tested.
-        write: What makes the `sheet`, the `page` and the `card`.
-    """
+def show_documents(run: Run) -> None:
+    """Buttons for the evaluation as PDF and HTML, and for the model card."""
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True, height="stretch"):
         st.markdown(_("**Evaluation**"))
@@ -64,8 +47,8 @@ def show_documents(run: Run, write: Mapping[str, Writer]) -> None:
             )
         )
         with st.container(horizontal=True):
-            _document(run, "evaluation", "pdf", write["sheet"], _("One page (PDF)"))
-            _document(run, "evaluation", "html", write["page"], _("Everything (HTML)"))
+            _document(run, "evaluation", "pdf", _("One page (PDF)"))
+            _document(run, "evaluation", "html", _("Everything (HTML)"))
     with right, st.container(border=True, height="stretch"):
         st.markdown(_("**Model card**"), help=meaning("model card"))
         st.caption(
@@ -75,14 +58,15 @@ def show_documents(run: Run, write: Mapping[str, Writer]) -> None:
                 "left blank and marked so."
             )
         )
-        label = _("Download the model card")
-        _document(run, "model-card", "html", write["card"], label)
+        _document(run, "model-card", "html", _("Download the model card"))
 
 
-def _document(run: Run, kind: str, ending: str, write: Writer, label: str) -> None:
+def _document(run: Run, kind: str, ending: str, label: str) -> None:
+    what = f"{kind} {ending}"
+    write = documents(run)[what]
     st.download_button(
         label,
-        noted(lambda: write(run), "export", run=run.id, what=f"{kind} {ending}"),
+        noted(lambda: write(run), "export", run=run.id, what=what),
         file_name=f"{kind}-{run.id}.{ending}",
         mime="application/pdf" if ending == "pdf" else "text/html",
         icon=":material/download:",

@@ -18,7 +18,6 @@ from medmodel.imaging.images import png_bytes
 from medmodel.language import N_, _
 from medmodel.reports.contours import draw_contours
 from medmodel.reports.glossary import SEGMENTATION_TERMS
-from medmodel.reports.segmentation import documents
 from medmodel.reports.segmentation.facts import (
     dice_with_copies,
     few_units,
@@ -30,7 +29,6 @@ from medmodel.reports.segmentation.metric_rows import (
     title,
     value_text,
 )
-from medmodel.reports.segmentation.sheet import evaluation_sheet
 from medmodel.runs.run import Run
 from pages._shared.common import run_cache
 from pages._shared.common.downloads import csv_button
@@ -81,14 +79,7 @@ def show_segmentation(run: Run) -> None:
 
 def _show_take_away(run: Run) -> None:
     """The documents, the model in other formats, and the tables."""
-    show_documents(
-        run,
-        {
-            "sheet": evaluation_sheet,
-            "page": documents.evaluation_page,
-            "card": documents.model_card_html,
-        },
-    )
+    show_documents(run)
     show_model_formats(run)
     st.markdown(_("**Tables**"))
     with st.container(horizontal=True):

@@ -22,22 +22,18 @@ from medmodel.evaluation.multi_label.finding_results import FINDING
 from medmodel.language import _, join_sentences, ngettext
 from medmodel.reports import comparison_figures
 from medmodel.reports.run_facts import few_patients
-from medmodel.runs import run_table
 from medmodel.runs.run import Run
-from medmodel.runs.run_entry import Entry
 from pages._shared.common.answer import show_answer
-from pages._shared.common.charts import pick_format, show_figure
+from pages._shared.common.charts import show_figure
 from pages._shared.common.downloads import csv_button
 from pages._shared.common.glossary import meaning
 from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.comparison.comparison_view import (
-    are_one_model,
     explain_borderline,
     explain_folds,
     show_copies,
-    show_settings,
     signed,
 )
 from pages._shared.multi_label.evaluation_cache import findings_version
@@ -48,19 +44,8 @@ Pairs = Mapping[str, Sequence[PairedDifference]]
 Areas = Mapping[str, Mapping[str, Estimate]]
 
 
-def show_compared_findings(
-    entries: Sequence[Entry], all_entries: Sequence[Entry]
-) -> None:
-    """Everything about the chosen models.
-
-    Args:
-        entries: Two runs at least, all of which give several findings.
-        all_entries: All runs, newest first.
-    """
-    names = run_table.distinct_names(entries, short=True)
-    models = cross_validation.compared_models(entries, all_entries)
-    if are_one_model(models):
-        return
+def show_compared_findings(models: cross_validation.Models) -> None:
+    """How two models or more of several findings answer the same test images."""
     runs = {name: of_model[0] for name, of_model in models.items()}
     with errors_shown():
         compared = chosen(models)
@@ -78,8 +63,6 @@ def show_compared_findings(
         show_copies(models)
         _show_findings(areas_of(compared)[0], pairs, next(iter(runs.values())))
         _show_curves(common)
-    show_settings(entries, names)
-    pick_format()
 
 
 def chosen(models: cross_validation.Models) -> Chosen:

@@ -17,7 +17,6 @@ from medmodel.evaluation.multi_label.run_findings import (
 )
 from medmodel.imaging.images import png_bytes
 from medmodel.language import N_, _, join_sentences, ngettext
-from medmodel.reports.multi_label import documents
 from medmodel.reports.multi_label.facts import (
     few_units,
     how_measured,
@@ -31,7 +30,6 @@ from medmodel.reports.multi_label.metric_rows import (
     result_heads,
     result_rows,
 )
-from medmodel.reports.multi_label.sheet import evaluation_sheet
 from medmodel.runs.run import Run
 from pages._shared.common.charts import pick_format
 from pages._shared.common.downloads import csv_button
@@ -104,14 +102,7 @@ def _show_frame(run: Run, findings: RunFindings) -> None:
 
 def _show_take_away(run: Run, findings: RunFindings) -> None:
     """The documents, the model in other formats, and the tables."""
-    show_documents(
-        run,
-        {
-            "sheet": evaluation_sheet,
-            "page": documents.evaluation_page,
-            "card": documents.model_card_html,
-        },
-    )
+    show_documents(run)
     show_model_formats(run)
     st.markdown(_("**Tables**"))
     with st.container(horizontal=True):

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any, Protocol
 
 import streamlit as st
 
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.imaging.images import Pixels, png_bytes, thumbnail
 from medmodel.language import N_, _
 from pages._shared.common.image_view import SIDE, data_uri, media_url
 from pages._shared.common.widgets import at_least_high
 
-ASSETS = REPOSITORY / "assets"
 HEIGHT = 300
 """Pixels of tools, images and one line below them on a projector's screen."""
 Area = tuple[float, float, float, float]
@@ -132,11 +130,6 @@ class Measurer(Protocol):
         """What `assets/measure.js` is told: shapes, their numbers, texts."""
 
 
-@lru_cache
-def _source(*names: str) -> str:
-    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names)
-
-
 def show_viewer(
     layers: Sequence[Layer],
     size: tuple[int, int],
@@ -157,9 +150,9 @@ def show_viewer(
     """
     component = st.components.v2.component(
         "viewer",
-        html=_source("viewer.html"),
-        css=_source("viewer.css", "measure.css"),
-        js=_source("measure.js", "viewer.js", "viewer_component.js"),
+        html=asset_text("viewer.html"),
+        css=asset_text("viewer.css", "measure.css"),
+        js=asset_text("measure.js", "viewer.js", "viewer_component.js"),
     )
     waiting = any(layer.for_a_moment for layer in layers)
     name = f"viewer-{key}{'-waiting' * waiting}"
@@ -179,7 +172,7 @@ def show_viewer(
 
 def viewer_parts() -> dict[str, str]:
     """What another component needs to show the viewer within it, beside `viewer.js`."""
-    return {"html": _source("viewer.html"), "css": _source("viewer.css")}
+    return {"html": asset_text("viewer.html"), "css": asset_text("viewer.css")}
 
 
 def viewer_facts(

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
 from medmodel.audience.room import Room
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.language import _
 from pages._shared.prediction.image_viewer import viewer_facts, viewer_parts
 from pages._shared.presenter.qr_code import qr_path
 from pages._shared.presenter.scene import STEPS, TITLES, Scene
 
-ASSETS = REPOSITORY / "assets"
 _DARK = "presented-dark"
-
-
-@lru_cache
-def _source(*names: str) -> str:
-    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names)
 
 
 def show_stage(scene: Scene, step: str, room: Room | None, shares_images: bool) -> str:
@@ -38,9 +31,9 @@ def show_stage(scene: Scene, step: str, room: Room | None, shares_images: bool) 
     """
     component = st.components.v2.component(
         "presenter",
-        html=_source("presenter.html"),
-        css=_source("slide.css", "presenter.css"),
-        js=_source("slide.js", "viewer.js", "presenter.js"),
+        html=asset_text("presenter.html"),
+        css=asset_text("slide.css", "presenter.css"),
+        js=asset_text("slide.js", "viewer.js", "presenter.js"),
     )
     result = component(
         data={
