@@ -133,6 +133,8 @@ def _pairs(files: list[tuple[str, str]]) -> list[dict[str, str]]:
 
 
 def _say_report(report: DatasetReport, findings: list[Issue], with_files: bool) -> None:
+    from medmodel.reports.run_facts import images_of_patients
+
     title = _(_LEVEL_WORDS[issues.verdict(report, findings)])
     say(f"{title}. {translate(report.verdict)}")
     say()
@@ -148,26 +150,14 @@ def _say_report(report: DatasetReport, findings: list[Issue], with_files: bool) 
         numbers=range(1, len(report.splits) + 1),
     )
     say()
-    for line in filter(None, (_counts(report), _split(report))):
+    counted = images_of_patients(report.num_images, report.num_patients)
+    for line in filter(None, (counted, _split(report))):
         say(line)
     for warning in report.sample_size_warnings:
         say(translate(warning))
     for finding in findings:
         _say_finding(finding, with_files)
     _say_left_out(report, with_files)
-
-
-def _counts(report: DatasetReport) -> str:
-    """Images and patients in words."""
-    images = ngettext("{count:,} image", "{count:,} images", report.num_images)
-    if not report.num_patients:
-        return images
-    return ngettext(
-        "{images} of {count:,} patient",
-        "{images} of {count:,} patients",
-        report.num_patients,
-        images=images,
-    )
 
 
 def _split(report: DatasetReport) -> str:

@@ -176,7 +176,7 @@ class Dispatcher:
                 self._say(run, _waits(run, nodes))
             return
         if job is None:
-            self._lose(run, sent, FORGOTTEN)
+            self._lose(run, sent)
         elif status.attempt > sent.attempt and (
             not sent.lost or job.state is JobState.SUCCEEDED
         ):
@@ -202,20 +202,20 @@ class Dispatcher:
             return
         del self._interrupted[run.id]
         if job is None:
-            self._lose(run, sent, FORGOTTEN)
+            self._lose(run, sent)
         elif job.state.active:
             self._say(run, LOST, RunStatus.INTERRUPTED)
             self._remember(run, replace(sent, lost=sent.lost + 1))
         else:  # the worker was killed while its node lives: Resume is for a person
             self._forget(run, sent)
 
-    def _lose(self, run: Run, sent: SentRun, message: str) -> None:
+    def _lose(self, run: Run, sent: SentRun) -> None:
         """The head knows nothing of its job: to be sent again, so often."""
         if sent.lost >= MOST_LOST:
             self._close(run, RunStatus.FAILED, _GIVEN_UP)
             self._forget(run, sent)
             return
-        self._say(run, message, run.status.state)
+        self._say(run, FORGOTTEN, run.status.state)
         self._forget(run, sent, sent.lost + 1)
 
     def _end(self, run: Run, sent: SentRun, job: Job | None) -> None:

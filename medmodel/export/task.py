@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 from medmodel.core.processes.background import BackgroundTask, TaskState
 from medmodel.export.formats import FORMATS
 from medmodel.export.report import export_folder
@@ -53,8 +51,3 @@ def start_export(run: Run, key: str) -> None:
 def export_state(run: Run, key: str) -> TaskState:
     """How far an export is: loading, converting, comparing, packing."""
     return export_task(run, key).state()
-
-
-def remove_export(run: Run, key: str) -> None:
-    """Removes an export; the model stays."""
-    shutil.rmtree(export_folder(run, key), ignore_errors=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from medmodel.core.samples import Axis
-from medmodel.imaging.windows import Pixels, Values, Window, show
+from medmodel.imaging.windows import Pixels, Values, Window
 from medmodel.language import _
 
 HEAD = 512
@@ -87,12 +87,6 @@ class DecodedImage:
     def frames_text(self) -> str:
         """How many frames are there, where some are missing; else empty."""
         return frames_text(self.frames, self.missing_frames)
-
-    def through_window(self, window: Window) -> Pixels:
-        """The image with another window, uint8 (height, width, 1 or 3)."""
-        if self.values is None:
-            return self.pixels
-        return show(self.values, window, self.inverted)
 
 
 def frames_text(frames: int, missing: int) -> str:

@@ -42,11 +42,6 @@ class KerasFile:
     version: str = ""
     metadata: dict[str, Any] | None = None
 
-    @property
-    def is_keras_2(self) -> bool:
-        """Whether it was written by Keras 1 or 2, or its continuation in 2.x."""
-        return not self.native and not self.version.startswith("3")
-
 
 def read_keras_file(path: Path) -> KerasFile:
     """Reads and checks the graph of a .keras or .h5 file.

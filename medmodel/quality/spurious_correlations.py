@@ -202,12 +202,11 @@ def _name_pattern(label: str) -> str:
     return r"[\s_.-]*".join([*map(re.escape, first), stem + either])
 
 
-def sources(table: pd.DataFrame, seed: int = 0) -> Sources | None:
+def sources(table: pd.DataFrame) -> Sources | None:
     """Whether folders and names go with the class; None where too few to judge.
 
     Args:
         table: Columns `path` and `label`.
-        seed: Of the folds.
     """
     labels, classes = table["label"].factorize()
     counts = np.bincount(labels)
@@ -219,7 +218,7 @@ def sources(table: pd.DataFrame, seed: int = 0) -> Sources | None:
     if codes.max() == 0:
         return None
     # The commonest class of a source, each class weighing the same, in the other folds.
-    fold = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
+    fold = np.random.default_rng(0).permutation(len(labels)) % _FOLDS
     guessed = np.empty(len(labels), np.intp)
     for number in range(_FOLDS):
         votes = np.zeros((codes.max() + 1, len(classes)))

@@ -12,7 +12,7 @@ from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.metrics.curves import ThresholdCurve
 from medmodel.language import _
 from medmodel.reports.figures import GREY, HEIGHT, SQUARE, add_band, line
-from medmodel.reports.plots import OKABE_ITO, figure, literal, shortened
+from medmodel.reports.plots import OKABE_ITO, error_bars, figure, literal, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,17 +110,11 @@ def intervals_figure(estimates: Mapping[str, Estimate], title: str) -> Figure:
         zip(estimates.values(), _colours(), strict=False)
     ):
         if estimate.measurable:
+            value, low, high = estimate.value, estimate.low, estimate.high
             drawing.add_scatter(
-                x=[estimate.value],
+                x=[value],
                 y=[at],
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [estimate.high - estimate.value],
-                    "arrayminus": [estimate.value - estimate.low],
-                    "thickness": 3,
-                    "color": colour,
-                },
+                error_x={**error_bars([value], [low], [high], colour), "thickness": 3},
                 mode="markers",
                 marker={"size": 13, "color": colour},
                 hovertext=estimate.with_n,

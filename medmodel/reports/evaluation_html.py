@@ -29,7 +29,6 @@ from medmodel.evaluation.evaluation import Evaluation
 from medmodel.evaluation.groups.group_comparison import NOT_STATED
 from medmodel.evaluation.groups.run_groups import groups_of_run
 from medmodel.evaluation.intervals.estimate import Estimate
-from medmodel.evaluation.metrics.curves import precision_recall_curve, roc_curve
 from medmodel.evaluation.metrics.metric_table import (
     METRICS,
     class_metrics,
@@ -48,9 +47,8 @@ from medmodel.reports.plots import class_colours, measured_share
 from medmodel.reports.segmentation import documents as of_segmentation
 from medmodel.reports.svg import (
     Figure,
-    precision_recall_square,
+    curve_squares,
     reliability_square,
-    roc_square,
 )
 from medmodel.runs.copies import independent_predictions
 from medmodel.runs.run import Run
@@ -207,14 +205,7 @@ def _confusion_rows(evaluation: Evaluation) -> list[list[str]]:
 def _curves(predictions: Predictions) -> Iterator[Figure]:
     colours = class_colours(predictions.classes)
     for at, name in enumerate(predictions.classes):
-        try:
-            roc = roc_curve(predictions, at)
-            precision = precision_recall_curve(predictions, at)
-        except DataError as error:
-            yield None, str(error)
-            continue
-        yield roc_square(roc, name, colours[name])
-        yield precision_recall_square(precision, name, colours[name])
+        yield from curve_squares(predictions, at, name, colours[name])
 
 
 def _calibration(predictions: Predictions, table: pd.DataFrame) -> Iterator[Figure]:

@@ -15,7 +15,7 @@ from medmodel.evaluation.calibration.calibration_metrics import ReliabilityBin
 from medmodel.evaluation.intervals.estimate import Estimate
 from medmodel.evaluation.metrics.curves import DecisionCurve, Histogram, ThresholdCurve
 from medmodel.language import _
-from medmodel.reports.plots import figure, literal
+from medmodel.reports.plots import error_bars, figure, literal
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -162,13 +162,9 @@ def reliability_figure(
     drawing.add_scatter(
         x=[b.mean_score for b in used],
         y=values,
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [b.share.high - b.share.value for b in used],
-            "arrayminus": [b.share.value - b.share.low for b in used],
-            "color": colour,
-        },
+        error_y=error_bars(
+            values, [b.share.low for b in used], [b.share.high for b in used], colour
+        ),
         mode="markers+text",
         marker={"size": 12, "color": colour},
         text=[f"{b.count:,}" for b in used],

@@ -16,7 +16,7 @@ from medmodel.evaluation.clinical.recist import (
 from medmodel.evaluation.clinical.time_line import Reading
 from medmodel.language import _
 from medmodel.reports.figures import GREY, SQUARE, line
-from medmodel.reports.plots import figure, literal
+from medmodel.reports.plots import error_bars, figure, literal
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -86,17 +86,13 @@ def probability_figure(
     """
     drawing = _over_time()
     for name, values in readings.items():
-        colour = colours[name]
+        colour, shares = colours[name], [each.value for each in values]
         drawing.add_scatter(
             x=list(days),
-            y=[each.value for each in values],
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [each.high - each.value for each in values],
-                "arrayminus": [each.value - each.low for each in values],
-                "color": colour,
-            },
+            y=shares,
+            error_y=error_bars(
+                shares, [e.low for e in values], [e.high for e in values], colour
+            ),
             **{**line(colour), "mode": "lines+markers"},
             name=literal(name),
             hovertemplate=f"{literal(name)}, %{{x}}: %{{y:.0%}}<extra></extra>",

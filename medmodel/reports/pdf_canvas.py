@@ -88,13 +88,11 @@ class PdfCanvas:
         """One line around `x`."""
         self.text(x - text_width(text, size) / 2, y, text, size, colour)
 
-    def paragraph(
-        self, text: str, size: float = 8.5, colour: str = INK, left: float = MARGIN
-    ) -> None:
+    def paragraph(self, text: str, size: float = 8.5, colour: str = INK) -> None:
         """Lines over the page's width, and the place below them."""
-        for line in wrapped(text, WIDTH - MARGIN - left, size):
+        for line in wrapped(text, WIDTH - 2 * MARGIN, size):
             self.y -= size * LINE_HEIGHT
-            self.text(left, self.y, line, size, colour)
+            self.text(MARGIN, self.y, line, size, colour)
         self.y -= size * 0.4
 
     def heading(self, text: str, x: float = MARGIN, size: float = 10.5) -> None:

@@ -85,6 +85,19 @@ def measured_share(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def error_bars(
+    values: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str
+) -> dict[str, Any]:
+    """Intervals around the values of a trace: its `error_x` or `error_y`."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [end - value for end, value in zip(high, values, strict=True)],
+        "arrayminus": [value - end for end, value in zip(low, values, strict=True)],
+        "color": colour,
+    }
+
+
 def literal(text: str) -> str:
     """Text that Plotly draws as it is: class names may look like HTML."""
     return html.escape(text, quote=False)

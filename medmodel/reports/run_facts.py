@@ -200,6 +200,19 @@ def evaluate_run(run: Run) -> Evaluation:
     return evaluate(independent_predictions(run))
 
 
+def images_of_patients(images: int, patients: int) -> str:
+    """How many images, and of how many patients; 0 where these are unknown."""
+    count = ngettext("{count:,} image", "{count:,} images", images)
+    if not patients:
+        return count
+    return ngettext(
+        "{images} of {count:,} patient",
+        "{images} of {count:,} patients",
+        patients,
+        images=count,
+    )
+
+
 def tested_on(run: Run, evaluation: Evaluation) -> str:
     """What the numbers rest on, as a sentence."""
     return tested_images(run, evaluation.images, evaluation.patients)
@@ -207,14 +220,7 @@ def tested_on(run: Run, evaluation: Evaluation) -> str:
 
 def tested_images(run: Run, images: int, patients: int) -> str:
     """The same of so many images, of so many patients; 0 where these are unknown."""
-    who = ngettext("{count:,} image", "{count:,} images", images)
-    if patients:
-        who = ngettext(
-            "{images} of {count:,} patient",
-            "{images} of {count:,} patients",
-            patients,
-            images=who,
-        )
+    who = images_of_patients(images, patients)
     if not run.tested_model:
         internal = _("{images}, internal test split.", images=who)
         seed = _("Seed {seed}.", seed=run.config.seed)

@@ -10,7 +10,7 @@ import numpy as np
 from medmodel.evaluation.survival.performance import SurvivalCalibration, SurvivalCurve
 from medmodel.language import _
 from medmodel.reports.figures import GREY, HEIGHT, SQUARE, add_band, line
-from medmodel.reports.plots import figure
+from medmodel.reports.plots import error_bars, figure
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -78,16 +78,13 @@ def survival_calibration_figure(calibration: SurvivalCalibration) -> Figure:
     drawing = figure(HEIGHT)
     drawing.add_scatter(x=[0, 1], y=[0, 1], **line(GREY, "dot"), hoverinfo="skip")
     bins = calibration.bins or [calibration.overall]
+    observed = [each.observed for each in bins]
     drawing.add_scatter(
         x=[each.predicted for each in bins],
-        y=[each.observed for each in bins],
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [each.high - each.observed for each in bins],
-            "arrayminus": [each.observed - each.low for each in bins],
-            "color": COLOURS[2],
-        },
+        y=observed,
+        error_y=error_bars(
+            observed, [b.low for b in bins], [b.high for b in bins], COLOURS[2]
+        ),
         mode="markers",
         marker={"size": 11, "color": COLOURS[2]},
         customdata=[each.patients for each in bins],

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medmodel.core.errors import DataError
 from medmodel.evaluation.calibration.calibration_metrics import reliability_diagram
-from medmodel.evaluation.metrics.curves import ThresholdCurve
+from medmodel.evaluation.metrics.curves import (
+    ThresholdCurve,
+    precision_recall_curve,
+    roc_curve,
+)
 from medmodel.evaluation.predictions import Predictions
 from medmodel.language import _
 
@@ -66,8 +71,28 @@ Figure = tuple[UnitSquare | None, str]
 _DIAGONAL = Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "#8a8a8a", dotted=True)
 
 
-def roc_square(curve: ThresholdCurve, name: str, colour: str) -> Figure:
-    """The ROC curve of a class, with its band and caption."""
+def curve_squares(
+    data: Predictions, position: int, name: str, colour: str
+) -> Iterator[Figure]:
+    """ROC and precision–recall curve of a class, or why it has none.
+
+    Args:
+        data: One split.
+        position: The class.
+        name: What the curves are called after.
+        colour: As in CSS.
+    """
+    try:
+        roc = roc_curve(data, position)
+        precision = precision_recall_curve(data, position)
+    except DataError as error:
+        yield None, str(error)
+        return
+    yield _roc_square(roc, name, colour)
+    yield _precision_recall_square(precision, name, colour)
+
+
+def _roc_square(curve: ThresholdCurve, name: str, colour: str) -> Figure:
     line = Line(curve.x, curve.y, colour)
     band = band_points(curve.band_x, curve.low, curve.high)
     axes = (_("1 − specificity"), _("Sensitivity"))
@@ -76,8 +101,7 @@ def roc_square(curve: ThresholdCurve, name: str, colour: str) -> Figure:
     return square, _("{name}: ROC curve", name=name)
 
 
-def precision_recall_square(curve: ThresholdCurve, name: str, colour: str) -> Figure:
-    """The precision–recall curve of a class, with its band and caption."""
+def _precision_recall_square(curve: ThresholdCurve, name: str, colour: str) -> Figure:
     line = Line(curve.x, curve.y, colour)
     band = band_points(curve.band_x, curve.low, curve.high)
     title = _("Precision–recall curve of {name}", name=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from click.testing import CliRunner, Result
 
 from medmodel import predictor
 from medmodel.cli import medmodel_command
+from medmodel.runs.run import Run
 from tests.cli.stand_in_model import Model
+from tests.conftest import draw_class_folders
+from tests.finished_run import write_finished_run
 
 Invoke = Callable[..., Result]
 
@@ -54,3 +58,14 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     model = Model()
     monkeypatch.setattr(predictor, "Predictor", model.started)
     return model
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    """Models of different worth, tested on the same images."""
+    folder = draw_class_folders(tmp_path / "data" / "set", images_per_class=60)
+    return [
+        write_finished_run(folder, "sharp", sharpness=4.0, seed=1),
+        write_finished_run(folder, "blunt", sharpness=0.2, seed=2),
+        write_finished_run(folder, "middle", sharpness=1.0, seed=3),
+    ]

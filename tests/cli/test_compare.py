@@ -24,16 +24,6 @@ from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> list[Run]:
-    folder = draw_class_folders(tmp_path / "data" / "set", images_per_class=60)
-    return [
-        write_finished_run(folder, "sharp", sharpness=4.0, seed=1),
-        write_finished_run(folder, "blunt", sharpness=0.2, seed=2),
-        write_finished_run(folder, "middle", sharpness=1.0, seed=3),
-    ]
-
-
 @pytest.mark.parametrize("metric", ["accuracy", "auc", "f1"])
 def test_pairs_as_on_the_page(
     runs: list[Run], metric: str, json_of: Callable[..., Any]

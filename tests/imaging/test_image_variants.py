@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,21 +11,11 @@ from medmodel.benchmark.odd_files import difference
 from medmodel.benchmark.odd_files.drawing import draw
 from medmodel.benchmark.odd_files.image_variants import variants
 from medmodel.benchmark.odd_files.images import drawn_cases
-from medmodel.core.processes import sandbox
 from medmodel.imaging import images
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
 CASES = list(drawn_cases(draw()))
 NAMES = [variant.name for variant in variants(draw())]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def in_this_process() -> Iterator[None]:
-    """What the sandbox would run is run here: faster, and failures say where."""
-    with pytest.MonkeyPatch.context() as patch:
-        inside = threading.Event()
-        inside.set()
-        patch.setattr(sandbox, "_inside", inside)
-        yield
 
 
 def test_every_variant_and_every_refusal_is_as_expected() -> None:

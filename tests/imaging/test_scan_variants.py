@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-
 import pytest
 
 from medmodel.benchmark.odd_files import dicom, dicom_frames, difference, nifti
-from medmodel.core.processes import sandbox
 
-
-@pytest.fixture(scope="module", autouse=True)
-def in_this_process() -> Iterator[None]:
-    """What the sandbox would run is run here: faster, and failures say where."""
-    with pytest.MonkeyPatch.context() as patch:
-        inside = threading.Event()
-        inside.set()
-        patch.setattr(sandbox, "_inside", inside)
-        yield
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 @pytest.mark.parametrize("kind", [dicom, dicom_frames, nifti])

@@ -20,7 +20,7 @@ from medmodel.imaging import images, raster, scans
 from medmodel.imaging.decoded_image import MAX_BYTES
 from medmodel.imaging.dicom import reading
 from medmodel.imaging.nifti import header
-from medmodel.imaging.windows import WINDOWS, Window
+from medmodel.imaging.windows import WINDOWS, Window, show
 from tests.dicom_files import dicom_file, ramp
 from tests.imaging.nifti.test_reading import nifti_file, volume
 
@@ -161,9 +161,10 @@ def test_dicom_without_preamble_in_big_endian_shows_the_same() -> None:
 def test_slider_and_file_give_the_same_picture() -> None:
     data = dicom_file(ramp("<i2", -1000, 150), Modality="CT")
     frame = images.decode(data, window="file", values=True)
+    assert frame.values is not None
     for window in (*WINDOWS.values(), Window(3, 7, "SIGMOID")):
         pixels = reading.read(data, "x", window=window)["pixels"]
-        assert (frame.through_window(window) == pixels).all()
+        assert (show(frame.values, window, frame.inverted) == pixels).all()
 
 
 def test_the_patient_is_a_stand_in() -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from medmodel.core.errors import ImageError
 from medmodel.imaging import windows
-from medmodel.imaging.decoded_image import DecodedImage
 from medmodel.imaging.windows import (
     WINDOWS,
     Window,
@@ -107,24 +106,6 @@ def test_larger_values_are_never_darker(
     window = Window(center, width, shape)  # type: ignore[arg-type]
     grey = apply_window(np.sort(np.array(values, np.float32)), window)
     assert (np.diff(grey.astype(int)) >= 0).all()
-
-
-def test_a_frame_through_another_window() -> None:
-    values = np.array([[0, 100]], np.float32)
-    window = Window(50, 100, "LINEAR_EXACT")
-    frame = DecodedImage(
-        show(values, window, True),
-        "DICOM",
-        "x",
-        1,
-        values=values,
-        window=window,
-        inverted=True,
-    )
-    narrow = frame.through_window(Window(10, 2, "LINEAR_EXACT"))
-    assert narrow[..., 0].tolist() == [[255, 0]]
-    colour = DecodedImage(np.zeros((1, 1, 3), np.uint8), "DICOM", "RGB", 1)
-    assert colour.through_window(window) is colour.pixels
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def graph(*layers: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_graph_of_a_teachable_machine(tmp_path: Path) -> None:
     file = read_keras_file(write_teachable_machine(tmp_path / "keras_model.h5"))
-    assert file.is_keras_2 and not file.native
+    assert not file.native
     assert keras_config.input_shape(file.config) == [SIDE, SIDE, 3]
     assert keras_config.output_units(file.config) == 2
     assert not keras_config.normalises(file.config)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import html
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from medmodel.data.datasets import index_dataset
 from medmodel.evaluation import external_validation
-from medmodel.reports import evaluation_html, evaluation_pdf
-from medmodel.reports.pdf_canvas import PdfCanvas
+from medmodel.reports import evaluation_html
 from medmodel.runs import queue
 from medmodel.runs.copies import ExternalCopies, copies_of
 from medmodel.runs.run import Run
@@ -27,6 +25,7 @@ from pages.results.diagnose import baseline_sentences
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
 from tests.pages.page import open_page, said
+from tests.sheet_text import text_of_the_sheet
 
 
 @pytest.fixture
@@ -46,18 +45,6 @@ def external_test(model: Run, tmp_path: Path, copies: ExternalCopies) -> Run:
     external_validation.write_external_test(made, model, rows, scores, copies)
     made.write_status(replace(made.status, state=RunStatus.DONE))
     return made
-
-
-def text_of_the_sheet(run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
-    lines: list[str] = []
-
-    def noted(page: PdfCanvas, *place: Any) -> None:
-        lines.append(place[2])
-
-    with monkeypatch.context() as patched:
-        patched.setattr(PdfCanvas, "text", noted)
-        evaluation_pdf.evaluation_sheet(run)
-    return " ".join(lines)
 
 
 @pytest.mark.parametrize(

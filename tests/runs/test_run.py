@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,16 +17,6 @@ from medmodel.runs import queue
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
 from medmodel.runs.status import Failure, ModelFacts, RunStatus, Status
-
-
-@pytest.fixture
-def store(workspace: Path) -> RunStore:
-    return RunStore()
-
-
-@pytest.fixture
-def run(store: RunStore) -> Run:
-    return store.create(TrainConfig(dataset="/data/Chest <CT>", name="ünï"))
 
 
 def test_a_new_run_waits(store: RunStore, run: Run) -> None:

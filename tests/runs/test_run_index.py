@@ -26,11 +26,6 @@ from medmodel.runs.status import ModelFacts, RunStatus
 HISTORY = "attempt,epoch,step,time,loss,accuracy,val_loss,val_accuracy,learning_rate\n"
 
 
-@pytest.fixture
-def store(workspace: Path) -> RunStore:
-    return RunStore(workspace)
-
-
 def finished(store: RunStore, *val_losses: float) -> Run:
     run = store.create(config_for("instant", "/data/lungs"))
     rows = [f"1,{i},{i},0,1,1,{v},{1 - v},0\n" for i, v in enumerate(val_losses, 1)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import time
-from pathlib import Path
 
 import pytest
 
@@ -15,16 +14,6 @@ from medmodel.runs import trash
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import UNFINISHED_SECONDS, RunStore
 from medmodel.runs.status import Status
-
-
-@pytest.fixture
-def store(workspace: Path) -> RunStore:
-    return RunStore()
-
-
-@pytest.fixture
-def run(store: RunStore) -> Run:
-    return store.create(TrainConfig(dataset="/data/Chest <CT>", name="ünï"))
 
 
 def test_wrong_settings_make_no_run(store: RunStore) -> None:

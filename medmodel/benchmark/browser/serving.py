@@ -34,7 +34,7 @@ CHART = "document.querySelector('.js-plotly-plot')"
 POINTS = f"({CHART}?.data ?? []).reduce((n, t) => n + (t.x?.length ?? 0), 0)"
 
 
-def finished_run(config: TrainConfig, seconds: float = 900) -> Run:
+def finished_run(config: TrainConfig) -> Run:
     """Trains a run in its own process and waits for its end.
 
     Raises:
@@ -42,7 +42,7 @@ def finished_run(config: TrainConfig, seconds: float = 900) -> Run:
     """
     store = RunStore()
     run = queue.submit(config, store)
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + 900
     while time.monotonic() < deadline:
         status = run.status
         if not status.state.active:

@@ -115,12 +115,11 @@ class CompactResNet(nn.Module):
     Args:
         classes: Number of outputs.
         channels: Of the images.
-        halves: Whether the first layer halves the image.
     """
 
-    def __init__(self, classes: int, channels: int, halves: bool = True) -> None:
+    def __init__(self, classes: int, channels: int) -> None:
         super().__init__()
-        self.stem = _normalised(channels, 32, 2 if halves else 1)
+        self.stem = _normalised(channels, 32, 2)
         self.blocks = nn.Sequential(
             *(_Residual(32, 32, 1), _Residual(32, 64, 2)),
             *(_Residual(64, 128, 2), _Residual(128, 192, 2)),

@@ -7,7 +7,7 @@ them, which is nowhere written: it is guessed from how usual the characters woul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from medmodel.data.archives.zip_reader import ZipEntry
 from medmodel.data.language_words import EAST_ASIAN, SCRIPTS, is_language
@@ -85,13 +85,11 @@ def uncertain_names(entries: Sequence[ZipEntry]) -> list[bytes]:
     return [n for n in names if not (_is_utf8(n) and len(n.decode()) + 2 <= len(n))]
 
 
-def guess_encodings(
-    names: Sequence[bytes], among: Iterable[str] = ENCODINGS
-) -> list[str]:
+def guess_encodings(names: Sequence[bytes]) -> list[str]:
     """Encodings in which all names are text, the likeliest first; never empty."""
     scores = {}
     sample = list(dict.fromkeys(names))[:500]
-    for encoding in among:
+    for encoding in ENCODINGS:
         try:
             texts = [name.decode(encoding) for name in sample]
         except UnicodeDecodeError:

@@ -219,15 +219,15 @@ def _rounded(count: int) -> int:
 
 def common_images(
     tables: Mapping[str, pd.DataFrame],
-    split: str = "test",
     digests: Mapping[str, Mapping[str, str]] = {},
 ) -> CommonImages:
-    """The images that every table has in the split, brought into the same order.
+    """The test images that every table has, brought into the same order.
+
+    Only images that lie in this split for every model: what one model was trained on
+    may not judge it.
 
     Args:
         tables: Name of each model -> its predictions table; two at least.
-        split: Only images that lie in this split for every model: what one model was
-            trained on may not judge it.
         digests: Name of each model -> path -> digest of the image. Files of one name in
             two folders are no common image unless they are equal pixel by pixel; of
             models and paths without a digest the path alone counts.
@@ -241,7 +241,7 @@ def common_images(
         raise DataError(_("A comparison needs two models at least."))
     indexed = {}
     for name, table in tables.items():
-        rows = table[table["split"] == split].set_index("path")
+        rows = table[table["split"] == "test"].set_index("path")
         if not rows.index.is_unique:
             raise DataError(
                 _("An image occurs twice in the predictions of {name}.", name=name)
@@ -281,7 +281,7 @@ def common_images(
             )
         if with_patients:
             chosen = chosen.assign(patient=with_patients[0].loc[paths, "patient"])
-        models[name] = split_predictions(chosen.reset_index(), split)
+        models[name] = split_predictions(chosen.reset_index(), "test")
     left_out = {name: len(rows) - len(paths) for name, rows in indexed.items()}
     return CommonImages(list(map(str, paths)), models, left_out)
 

@@ -198,19 +198,18 @@ def decide(table: pd.DataFrame, rule: Rule = YOUDEN) -> list[Decision]:
 
 
 def evaluate_findings(
-    table: pd.DataFrame, decisions: Sequence[Decision], split: str = "test"
+    table: pd.DataFrame, decisions: Sequence[Decision]
 ) -> FindingsEvaluation:
-    """Every finding on the images of a split.
+    """Every finding on the test images.
 
     Args:
         table: As from `read_findings`.
         decisions: As from `decide`.
-        split: Which images.
 
     Raises:
-        DataError: The split has no image.
+        DataError: There is no test image.
     """
-    data = [finding_predictions(table, each.name, split) for each in decisions]
+    data = [finding_predictions(table, each.name, "test") for each in decisions]
     results = [_result(d, each) for d, each in zip(data, decisions, strict=True)]
     areas = [class_area(each, FINDING) for each in data]
     measured = [at for at, area in enumerate(areas) if area is not None]

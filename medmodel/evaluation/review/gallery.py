@@ -51,15 +51,12 @@ class ImageFilter:
     group: Subgroup = Subgroup()
 
 
-def image_table(
-    table: pd.DataFrame, data: Predictions, split: str = "test"
-) -> pd.DataFrame:
-    """One row per image of the split, in the order of `data`.
+def image_table(table: pd.DataFrame, data: Predictions) -> pd.DataFrame:
+    """One row per test image, in the order of `data`.
 
     Args:
         table: As from `read_predictions`.
-        data: The same split, as from `evaluation.scored`.
-        split: Its name.
+        data: The test split, as from `evaluation.scored`.
 
     Returns:
         Columns `path, patient, label, choice` as text; `score` of the predicted class,
@@ -68,7 +65,7 @@ def image_table(
         image in `data`. Where a threshold decides, the
         predicted class may have the lower score.
     """
-    rows = table.loc[table["split"] == split, ["path", "patient", "label"]]
+    rows = table.loc[table["split"] == "test", ["path", "patient", "label"]]
     highest = np.sort(data.scores, axis=1)[:, ::-1]
     n = np.arange(len(data.truth))
     second = highest[:, 1] if highest.shape[1] > 1 else np.zeros(len(n))

@@ -8,6 +8,7 @@ C.7.6.16) counts before what all of them, and the file as a whole, say.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -146,16 +147,23 @@ def pixel_size(dataset: Dataset, frame: int) -> tuple[float, float]:
     (Pixel Aspect Ratio: vertical, horizontal). What cannot be is as if not said.
     """
     for keyword, group in _SPACINGS:
-        for level in levels(dataset, frame, group):
-            try:
-                sizes = numbers(level, keyword)
-            except DamagedElement:
-                continue
-            if len(sizes) == 2 and min(sizes) > 0:
-                height, width = sizes
-                if 1 / MOST_OBLONG <= height / width <= MOST_OBLONG:
-                    return height, width
+        if size := stated_size(levels(dataset, frame, group), keyword):
+            return size
     return 1.0, 1.0
+
+
+def stated_size(places: Iterable[Dataset], keyword: str) -> tuple[float, float] | None:
+    """Height and width above 0, from the first of the places that states them well."""
+    for place in places:
+        try:
+            sizes = numbers(place, keyword)
+        except DamagedElement:
+            continue
+        if len(sizes) == 2 and min(sizes) > 0:
+            height, width = sizes
+            if 1 / MOST_OBLONG <= height / width <= MOST_OBLONG:
+                return height, width
+    return None
 
 
 def padding_mask(

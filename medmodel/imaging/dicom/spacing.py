@@ -15,13 +15,12 @@ from medmodel.imaging.dicom.elements import (
     items,
     levels,
     number,
-    numbers,
     pixel_size,
+    stated_size,
     text,
 )
 from medmodel.imaging.measurement.shapes import PixelSize
 from medmodel.imaging.measurement.spacing import Calibration, Region, Spacing
-from medmodel.imaging.scaling import MOST_OBLONG
 
 _PROJECTIONS = ("CR", "DX", "DR", "MG", "RF", "XA", "RG", "IO", "PX")
 """Modalities in which the patient's shadow is larger than the patient."""
@@ -43,7 +42,7 @@ def calibration(dataset: Dataset, frame: int) -> Calibration:
     """
     ratio = pixel_size(dataset, frame)
     relative = PixelSize(ratio[0] / ratio[1], 1.0)
-    if _sequence(dataset, "SequenceOfUltrasoundRegions"):
+    if _region_items(dataset):
         return Calibration(Spacing("outside", relative), tuple(_regions(dataset)))
     patient = _spacing(dataset, frame, "PixelSpacing", "PixelMeasuresSequence")
     group = "FramePixelDataPropertiesSequence"
@@ -79,16 +78,8 @@ def _spacing(
     dataset: Dataset, frame: int, keyword: str, group: str
 ) -> PixelSize | None:
     """Two numbers above 0, row spacing first: PS3.3 10.7.1.1."""
-    for level in _levels(dataset, frame, group):
-        try:
-            sizes = numbers(level, keyword)
-        except DamagedElement:
-            continue
-        if len(sizes) == 2 and min(sizes) > 0:
-            row, column = sizes
-            if 1 / MOST_OBLONG <= row / column <= MOST_OBLONG:
-                return PixelSize(row, column)
-    return None
+    size = stated_size(_levels(dataset, frame, group), keyword)
+    return PixelSize(*size) if size else None
 
 
 def _levels(dataset: Dataset, frame: int, group: str) -> list[Dataset]:
@@ -107,7 +98,7 @@ def _magnification(dataset: Dataset) -> float | None:
 def _regions(dataset: Dataset) -> list[Region]:
     """Those in which both directions are lengths: PS3.3 C.8.5.5."""
     regions = []
-    for item in _sequence(dataset, "SequenceOfUltrasoundRegions"):
+    for item in _region_items(dataset):
         units = [_number(item, f"PhysicalUnits{way}Direction") for way in "XY"]
         kind = _number(item, "RegionSpatialFormat")
         if units != [_CENTIMETRES] * 2 or kind != _TWO_DIMENSIONS:
@@ -131,9 +122,9 @@ def _regions(dataset: Dataset) -> list[Region]:
     return regions
 
 
-def _sequence(dataset: Dataset, keyword: str) -> list[Dataset]:
+def _region_items(dataset: Dataset) -> list[Dataset]:
     try:
-        return items(dataset, keyword)
+        return items(dataset, "SequenceOfUltrasoundRegions")
     except DamagedElement:
         return []
 

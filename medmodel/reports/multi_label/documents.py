@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from medmodel.core.errors import DataError
 from medmodel.core.templating import render_template
 from medmodel.evaluation.calibration.temperature_scaling import calibrate
-from medmodel.evaluation.metrics.curves import precision_recall_curve, roc_curve
 from medmodel.evaluation.metrics.metric_table import METRICS
 from medmodel.evaluation.multi_label.finding_results import (
     FINDING,
@@ -40,9 +38,8 @@ from medmodel.reports.plots import class_colours
 from medmodel.reports.run_facts import Fact
 from medmodel.reports.svg import (
     Figure,
-    precision_recall_square,
+    curve_squares,
     reliability_square,
-    roc_square,
 )
 from medmodel.runs.run import Run
 
@@ -87,14 +84,7 @@ def _curves(findings: RunFindings) -> Iterator[Figure]:
     for decision in findings.decisions:
         name = decision.name
         data = finding_predictions(findings.table, name, "test")
-        try:
-            roc = roc_curve(data, FINDING)
-            precision = precision_recall_curve(data, FINDING)
-        except DataError as error:
-            yield None, str(error)
-            continue
-        yield roc_square(roc, name, colours[name])
-        yield precision_recall_square(precision, name, colours[name])
+        yield from curve_squares(data, FINDING, name, colours[name])
 
 
 def _reliability(findings: RunFindings, decision: Decision) -> Figure:

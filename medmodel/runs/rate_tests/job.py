@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.errors import ConfigError, RunError
@@ -23,9 +22,9 @@ KEPT_SECONDS = 86_400.0
 FILE = "rates.json"
 
 
-def rate_test_store(root: Path | None = None) -> RunStore:
-    """The rate tests of a workspace, by default of this installation's."""
-    return RunStore(root, RATE_TESTS)
+def rate_test_store() -> RunStore:
+    """The rate tests of the workspace."""
+    return RunStore(place=RATE_TESTS)
 
 
 def submit(config: TrainConfig) -> Run:

@@ -15,21 +15,17 @@ SIDE = 512
 """Pixels of an image on the page: enough for a projector, quick to send."""
 
 
-def show_image(
-    pixels: Pixels, caption: str, alt: str, for_a_moment: bool = False
-) -> None:
+def show_image(pixels: Pixels, caption: str, alt: str) -> None:
     """An image in a dark frame, exact PNG, its caption as plain text.
 
     Args:
         pixels: The image.
         caption: What stands below it.
         alt: What a screen reader says.
-        for_a_moment: It gives way to another one soon, perhaps before a browser has
-            asked for its file, so it travels within the page.
     """
     framed = plots.framed(plots.enlarged(thumbnail(pixels, 2 * SIDE), SIDE))
     st.image(
-        data_uri(framed) if for_a_moment else png_bytes(framed),
+        png_bytes(framed),
         caption=plain(caption),
         width="stretch",
         output_format="PNG",

@@ -36,7 +36,6 @@ BATCH = "results/batch.py"
 READ = "results/read.py"
 REVIEW = "results/review.py"
 PRESENTER = "presenter/present.py"
-STATUS = "system/status.py"
 
 
 def store() -> RunStore:

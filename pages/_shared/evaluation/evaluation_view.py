@@ -15,6 +15,7 @@ from medmodel.evaluation.predictions import shared_patients
 from medmodel.language import _, join_sentences, ngettext, translate
 from medmodel.reports.run_facts import (
     few_patients,
+    images_of_patients,
     metrics_with_copies,
     sample_size_warnings,
 )
@@ -181,14 +182,7 @@ def leakage_reservations(run: Run, overlap: int | None, problem: str) -> list[st
 
 def _measured_sentence(run: Run, images: int, patients: int) -> str:
     """On how many images, of how many patients, and of which data."""
-    count = ngettext("{count:,} image", "{count:,} images", images)
-    if patients:
-        count = ngettext(
-            "{images} of {count:,} patient",
-            "{images} of {count:,} patients",
-            patients,
-            images=count,
-        )
+    count = images_of_patients(images, patients)
     if not run.tested_model:
         return _("Measured on **{images}** of the test split.", images=count)
     return _(

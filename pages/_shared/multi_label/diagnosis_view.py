@@ -175,13 +175,18 @@ def _meaning(decisions: Sequence[Decision]) -> str:
                 findings=_(", ").join(unmarked),
             )
         )
-    raw = [d.name for d in decisions if not d.calibrated]
-    if raw:
-        sentences.append(
-            _(
-                "Not calibrated, 80 % does not mean present in 80 of 100 such images: "
-                "{findings}.",
-                findings=_(", ").join(raw),
-            )
+    return join_sentences([*sentences, *not_calibrated(decisions)])
+
+
+def not_calibrated(decisions: Sequence[Decision]) -> list[str]:
+    """A sentence on findings whose probabilities are not calibrated, if any are not."""
+    raw = [each.name for each in decisions if not each.calibrated]
+    if not raw:
+        return []
+    return [
+        _(
+            "Not calibrated, 80 % does not mean present in 80 of 100 such images: "
+            "{findings}.",
+            findings=_(", ").join(raw),
         )
-    return join_sentences(sentences)
+    ]

@@ -21,6 +21,7 @@ from pages._shared.common.tables import show_table
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 from pages._shared.multi_label.evaluation_cache import measured_sets_of, sets_of_run
+from pages._shared.prediction.conformal_view import warn_of_undercoverage
 from pages._shared.prediction.prediction_cache import Answer
 
 
@@ -91,14 +92,7 @@ def show_finding_sets(run: Run, name: str) -> None:
         )
     if rows:
         show_table(pd.DataFrame(rows), hide_index=True, width="content")
-    if short:
-        st.warning(
-            _(
-                "Below the target coverage at {coverages}: these test images differ "
-                "from the validation images. Do not rely on it elsewhere.",
-                coverages=", ".join(short),
-            )
-        )
+    warn_of_undercoverage(short)
     sets = next(s for s in sets_of_run(run, COVERAGE) if s.name == name)
     st.caption(plain(join_sentences(_counted(sets.positives, sets.negatives, few))))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -233,14 +235,7 @@ def show_sets(run: Run, data: Predictions) -> None:
             }
         )
     show_table(pd.DataFrame(rows), hide_index=True, width="content")
-    if short:
-        st.warning(
-            _(
-                "Below the target coverage at {coverages}: these test images differ "
-                "from the validation images. Do not rely on it elsewhere.",
-                coverages=", ".join(short),
-            )
-        )
+    warn_of_undercoverage(short)
     sentences = [
         _(
             "{validation:,} validation and {test:,} test images.",
@@ -253,3 +248,15 @@ def show_sets(run: Run, data: Predictions) -> None:
             _("All {count} target coverages are judged together (Holm).", count=judged)
         )
     st.caption(join_sentences(sentences))
+
+
+def warn_of_undercoverage(short: Sequence[str]) -> None:
+    """Says at which target coverages sets hold the truth less often than promised."""
+    if short:
+        st.warning(
+            _(
+                "Below the target coverage at {coverages}: these test images differ "
+                "from the validation images. Do not rely on it elsewhere.",
+                coverages=", ".join(short),
+            )
+        )

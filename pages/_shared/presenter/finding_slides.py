@@ -20,6 +20,7 @@ from pages._shared.multi_label.comparison_view import (
     common_of,
     tested,
 )
+from pages._shared.multi_label.diagnosis_view import not_calibrated
 from pages._shared.prediction.prediction_cache import Answer
 from pages._shared.presenter.scene import Scene, turned
 from pages._shared.presenter.verdict import estimate_bars, verdict
@@ -66,16 +67,7 @@ def finding_notes(decisions: Sequence[Decision], most: int) -> list[str]:
                 len(decisions) - most,
             )
         )
-    raw = [each.name for each in decisions if not each.calibrated]
-    if raw:
-        notes.append(
-            _(
-                "Not calibrated, 80 % does not mean present in 80 of 100 such images: "
-                "{findings}.",
-                findings=_(", ").join(raw),
-            )
-        )
-    return notes
+    return [*notes, *not_calibrated(decisions)]
 
 
 def compare_findings_scene(models: Models, copies: Sequence[str]) -> Scene:

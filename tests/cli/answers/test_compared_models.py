@@ -7,22 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from medmodel.runs.run import Run
 from medmodel.runs.tables.split import read_split, write_split
 from tests.cli.conftest import Invoke
 from tests.conftest import draw_class_folders
 from tests.finished_run import write_finished_run
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> list[Run]:
-    folder = draw_class_folders(tmp_path / "data" / "set", images_per_class=60)
-    return [
-        write_finished_run(folder, "sharp", sharpness=4.0, seed=1),
-        write_finished_run(folder, "blunt", sharpness=0.2, seed=2),
-    ]
 
 
 def _make_copies(run: Run, count: int) -> None:

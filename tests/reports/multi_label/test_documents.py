@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,31 +13,19 @@ from medmodel.evaluation.multi_label.run_findings import run_findings
 from medmodel.reports.evaluation_html import model_card_html
 from medmodel.reports.multi_label import documents
 from medmodel.reports.multi_label.sheet import evaluation_sheet
-from medmodel.reports.pdf_canvas import PdfCanvas
 from medmodel.runs.copies import write_near_copies
 from medmodel.runs.run import Run
 from medmodel.runs.tables.findings import read_findings, truth_and_score, write_findings
 from medmodel.runs.tables.split import read_split
 from tests.findings_folder import FINDINGS, draw_findings_folder
 from tests.findings_run import write_findings_run
+from tests.sheet_text import text_of_the_sheet
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     folder = draw_findings_folder(tmp_path / "data" / "findings", images=96)
     return write_findings_run(folder, "two findings")
-
-
-def text_of_the_sheet(run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
-    lines: list[str] = []
-
-    def noted(page: PdfCanvas, *place: Any) -> None:
-        lines.append(place[2])
-
-    with monkeypatch.context() as patched:
-        patched.setattr(PdfCanvas, "text", noted)
-        evaluation_sheet(run)
-    return " ".join(lines)
 
 
 def texts(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from medmodel.core.errors import RunError
-from medmodel.reports.pdf_canvas import PdfCanvas
 from medmodel.reports.segmentation import documents
 from medmodel.reports.segmentation.sheet import evaluation_sheet
 from medmodel.runs.run import Run
 from tests.data.segmentation.masked_folder import draw_masked_folder
 from tests.segmented_run import write_segmented_run
+from tests.sheet_text import text_of_the_sheet
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     folder = draw_masked_folder(tmp_path / "data" / "discs")
     return write_segmented_run(folder, copies=1)
-
-
-def text_of_the_sheet(run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
-    lines: list[str] = []
-
-    def noted(page: PdfCanvas, *place: Any) -> None:
-        lines.append(place[2])
-
-    with monkeypatch.context() as patched:
-        patched.setattr(PdfCanvas, "text", noted)
-        evaluation_sheet(run)
-    return " ".join(lines)
 
 
 def test_every_document_counts_no_copies_and_says_so(
