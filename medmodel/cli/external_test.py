@@ -10,7 +10,6 @@ from medmodel.cli.output import json_option, print_json, say
 from medmodel.cli.parameters import folder_argument, run_argument, watch_option
 from medmodel.cli.train import run_values
 from medmodel.cli.watch import watch_all
-from medmodel.core.errors import DataError
 from medmodel.language import _
 from medmodel.runs.run import Run
 from medmodel.runs.run_store import RunStore
@@ -82,10 +81,6 @@ def class_mapping(run: Run, folder: Path, changes: tuple[str, ...]) -> dict[str,
     from medmodel.evaluation import external_validation
 
     there = external_validation.classes_there(run, folder)
-    if not there:
-        raise DataError(
-            _("{folder} holds no class folders with images.", folder=folder.name)
-        )
     here = run.model_facts.class_names
     mapping = external_validation.match_classes(here, there)
     for change in changes:

@@ -21,6 +21,15 @@ WINDOWS: dict[str, tuple[float, float]] = {
     N_("bone"): (400, 1800),
     N_("brain"): (40, 80),
 }
+TISSUES = {
+    "lung": N_("Lung"),
+    "mediastinum": N_("Mediastinum"),
+    "soft tissue": N_("Soft tissue"),
+    "liver": N_("Liver"),
+    "bone": N_("Bone"),
+    "brain": N_("Brain"),
+}
+"""What the named windows are for."""
 
 
 def window_values(setting: str) -> tuple[float, float] | None:

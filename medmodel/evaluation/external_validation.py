@@ -172,11 +172,17 @@ def classes_there(run: Run, folder: Path) -> list[str]:
 
     Raises:
         DataError: Its files cannot be told into classes, or it tells one class of each
-            image where the model gives several findings.
+            image where the model gives several findings, or it has none.
     """
     if run.config.multi_label:
-        return external_findings.folder_findings(folder)
-    return folder_classes(folder)
+        classes = external_findings.folder_findings(folder)
+    else:
+        classes = folder_classes(folder)
+    if not classes:
+        raise DataError(
+            _("{folder} holds no class folders with images.", folder=folder.name)
+        )
+    return classes
 
 
 def folder_classes(folder: Path) -> list[str]:

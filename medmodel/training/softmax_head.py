@@ -80,6 +80,8 @@ class HeadTrainer:
         strengths: Of regularisation, among which validation images choose.
     """
 
+    _path_class = SoftmaxPath
+
     def __init__(
         self,
         context: TrainingContext,
@@ -256,19 +258,14 @@ class HeadTrainer:
         features -= mean
         features /= scale
         targets, weights = self._targets_of(rows)
-        self._path = self._new_path(features, targets, weights)
+        self._path = self._path_class(
+            features, targets, weights, self._strengths, self._coefficients
+        )
 
     def _targets_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Classes of some images, and what each counts."""
         targets = self.context.targets[rows]
         return targets, self.context.weights[targets]
-
-    def _new_path(
-        self, features: np.ndarray, targets: np.ndarray, weights: np.ndarray
-    ) -> SoftmaxPath:
-        return SoftmaxPath(
-            features, targets, weights, self._strengths, self._coefficients
-        )
 
     def _advance(self) -> None:
         if self._path is not None:

@@ -73,6 +73,8 @@ class SigmoidPath(SoftmaxPath):
 class SigmoidHeadTrainer(HeadTrainer):
     """Trains a sigmoid head on features, few or all of them; see `HeadTrainer`."""
 
+    _path_class = SigmoidPath
+
     def __init__(
         self,
         context: TrainingContext,
@@ -99,13 +101,6 @@ class SigmoidHeadTrainer(HeadTrainer):
 
     def _targets_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.context.targets[rows], np.ones(len(rows), np.float32)
-
-    def _new_path(
-        self, features: np.ndarray, targets: np.ndarray, weights: np.ndarray
-    ) -> SoftmaxPath:
-        return SigmoidPath(
-            features, targets, weights, self._strengths, self._coefficients
-        )
 
     def _score(self) -> ValidationScore:
         """The mean over findings, each with its own strength and temperature.

@@ -8,7 +8,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core.environment import data_roots
-from medmodel.core.errors import DataError
 from medmodel.data import folders
 from medmodel.data.datasets import load_index
 from medmodel.data.segmentation.pairs import image_masks
@@ -140,10 +139,6 @@ def _evaluate(run: Run) -> None:
 
 def _ask_for_classes(run: Run, folder: Path) -> dict[str, str]:
     classes = external_validation.classes_there(run, folder)
-    if not classes:
-        raise DataError(
-            _("{folder} holds no class folders with images.", folder=folder.name)
-        )
     class_names = run.model_facts.class_names
     guessed = external_validation.match_classes(class_names, classes)
     mapping = {}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from medmodel.core.preprocessing import TISSUES
 from medmodel.imaging.decoded_image import DecodedImage, DecodeOptions
 from medmodel.imaging.stored_values import store_values
 from medmodel.imaging.untrusted import OpenedImage, open_image
@@ -23,14 +24,6 @@ OWN = N_("As the file asks")
 RANGE = N_("Middle 99 % of values")
 ALL = N_("All values")
 _AXES = {"axial": N_("axial"), "coronal": N_("coronal"), "sagittal": N_("sagittal")}
-_WINDOW_TITLES = {
-    "lung": N_("Lung"),
-    "mediastinum": N_("Mediastinum"),
-    "soft tissue": N_("Soft tissue"),
-    "liver": N_("Liver"),
-    "bone": N_("Bone"),
-    "brain": N_("Brain"),
-}
 LONGEST_SIDE = 2 * SIDE
 """Pixels up to which values are sent to the browser; of more, means of blocks."""
 
@@ -122,7 +115,7 @@ def _presets(frame: DecodedImage) -> list[NamedWindow]:
 def _title(name: str, window: Window) -> str:
     return _(
         "{window} ({center:g} / {width:g} HU)",
-        window=_(_WINDOW_TITLES[name]),
+        window=_(TISSUES[name]),
         center=window.center,
         width=window.width,
     )

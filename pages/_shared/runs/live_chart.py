@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib.metadata import version
 
 import streamlit as st
 
-from medmodel.core.environment import REPOSITORY
+from medmodel.core.environment import asset_text
 from medmodel.language import present_language
 from medmodel.runs.run import Run
 from medmodel.runs.status import Status
 from pages._shared.common.widgets import at_least_high
 from pages._shared.runs.live_texts import live_texts
 
-ASSETS = REPOSITORY / "assets"
 SCRIPTS = ("live_notice.js", "live_samples.js", "live_chart.js")
 """Parts of one module."""
 HEIGHT = 476
@@ -24,11 +22,6 @@ FAILED_HEIGHT = 396
 """Pixels below a box that says what went wrong."""
 STRIP_HEIGHT = 72
 """Pixels without the charts, for a run that ended before its first point."""
-
-
-@lru_cache
-def _source(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
 
 
 def live_chart(run: Run, status: Status, beside: Run | None = None) -> None:
@@ -44,9 +37,9 @@ def live_chart(run: Run, status: Status, beside: Run | None = None) -> None:
     # Styles are not isolated: Plotly's own would be missing in a shadow root.
     component = st.components.v2.component(
         "live_chart",
-        html=_source("live_chart.html"),
-        css=_source("live_chart.css"),
-        js="".join(map(_source, SCRIPTS)),
+        html=asset_text("live_chart.html"),
+        css=asset_text("live_chart.css"),
+        js=asset_text(*SCRIPTS),
         isolate_styles=False,
     )
     height, config, language = _height(run, status), run.config, present_language()

@@ -10,21 +10,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from medmodel.core.config import TrainConfig
 from medmodel.core.config_problems import config_problems
-from medmodel.core.preprocessing import WINDOWS
+from medmodel.core.preprocessing import TISSUES, WINDOWS
 from medmodel.imaging.enhance import Chain, saved_chains
 from medmodel.language import N_, _, translate
 from pages._shared.common.widgets import errors_shown
 from pages._shared.common.words import plain
 
-TISSUES = {
-    "lung": N_("Lung"),
-    "mediastinum": N_("Mediastinum"),
-    "soft tissue": N_("Soft tissue"),
-    "liver": N_("Liver"),
-    "bone": N_("Bone"),
-    "brain": N_("Brain"),
-}
-"""What the named windows are for."""
 WINDOW_TITLES = {
     "auto": N_("Automatic: CT as soft tissue, others by their range"),
     "file": N_("As each file asks for"),
