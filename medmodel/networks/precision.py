@@ -6,9 +6,10 @@ has units for it, and depthwise ones three times slower on processors.
 
 from __future__ import annotations
 
+import math
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,9 @@ from medmodel.language import _
 
 FLOAT32, BFLOAT16, FLOAT16 = "float32", "mixed_bfloat16", "mixed_float16"
 SECONDS = 1.5
-"""Time for the steps of each candidate, the first step and building it aside."""
+"""Time for the steps of each candidate on average, building and the first one aside."""
 _IMAGES = 16
-_STEPS = 5
+_STEPS = 8
 # Half precision must be clearly faster to be worth its rounding.
 _WORTH_IT = 1.1
 
@@ -61,9 +62,10 @@ def choose_precision(
     before = keras.config.dtype_policy()
     try:
         few = images[:_IMAGES]
-        times = {policy: _step_time(policy, build, few) for policy in policies}
+        steps = {policy: _training_step(policy, build, few) for policy in policies}
     finally:
         keras.config.set_dtype_policy(before)
+    times = quickest(steps)
     return fastest({policy: len(few) / took for policy, took in times.items()})
 
 
@@ -119,10 +121,10 @@ def _processor_has_bfloat16() -> bool:
     return not names.isdisjoint(flags)
 
 
-def _step_time(
+def _training_step(
     policy: str, build: Callable[[], keras.Model], images: np.ndarray
-) -> float:
-    """Seconds of the quickest of a few training steps."""
+) -> Callable[[], object]:
+    """A training step, compiled; after it has ended its result is back."""
     keras.config.set_dtype_policy(policy)
     model = build()
     pixels = tf.constant(images)
@@ -136,11 +138,30 @@ def _step_time(
         # Something that needs all of them, so that none is optimised away.
         return tf.add_n([tf.reduce_sum(tf.abs(g)) for g in gradients if g is not None])
 
-    step().numpy()
-    times: list[float] = []
-    began = time.perf_counter()
-    while len(times) < _STEPS and time.perf_counter() - began < SECONDS:
-        start = time.perf_counter()
-        step().numpy()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    def taken() -> object:
+        return step().numpy()
+
+    taken()
+    return taken
+
+
+def quickest(steps: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Seconds of the quickest of a few calls of each.
+
+    They take turns, so that what else the machine does disturbs all alike: on a busy
+    one, each in its own time, the slower arithmetic was taken now and then.
+
+    Args:
+        steps: Name -> what is timed.
+    """
+    times = dict.fromkeys(steps, math.inf)
+    began, rounds = time.perf_counter(), 0
+    while not rounds or (
+        rounds < _STEPS and time.perf_counter() - began < SECONDS * len(steps)
+    ):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            times[name] = min(times[name], time.perf_counter() - start)
+        rounds += 1
+    return times

@@ -92,3 +92,29 @@ def test_a_gpu_tells_its_compute_capability(monkeypatch: pytest.MonkeyPatch) -> 
         lambda gpu: {"compute_capability": (7, 5)},
     )
     assert precision.candidates() == ["float32", "mixed_float16"]
+
+
+def test_what_else_the_machine_does_disturbs_all_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, calls = 0.0, list[str]()
+
+    def work(name: str, seconds: float) -> None:
+        nonlocal now
+        calls.append(name)
+        # For the first ten calls others take three quarters of the machine.
+        now += seconds * (4 if len(calls) <= 10 else 1)
+
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: now)
+    steps = {
+        "mixed_bfloat16": lambda: work("mixed_bfloat16", 0.01),
+        "float32": lambda: work("float32", 0.02),
+    }
+    taken = precision.quickest(steps)
+    assert taken == pytest.approx({"mixed_bfloat16": 0.01, "float32": 0.02})
+    assert calls[:4] == ["mixed_bfloat16", "float32"] * 2
+
+
+def test_each_is_timed_once_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "SECONDS", 0.0)
+    assert set(precision.quickest({"a": list, "b": list})) == {"a", "b"}
