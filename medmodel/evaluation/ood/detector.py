@@ -20,7 +20,7 @@ from medmodel.evaluation.ood.residuals import Directions, log_sum_exp, standardi
 from medmodel.evaluation.ood.results import Neighbour, OodResult, ThresholdBasis
 from medmodel.evaluation.ood.traits import ImageTraits
 from medmodel.evaluation.ood.vectors import Floats
-from medmodel.language import _
+from medmodel.language import _, ngettext
 
 FILE_NAME = "reference.npz"
 KEPT = 0.95
@@ -238,10 +238,12 @@ class OodDetector:
         sentences = []
         if 2 * facts.side < self.smallest:
             sentences.append(
-                _(
-                    "It is only {side} pixels wide or high; all training images have "
+                ngettext(
+                    "It is only {count} pixel wide or high; all training images have "
                     "{least} or more.",
-                    side=facts.side,
+                    "It is only {count} pixels wide or high; all training images have "
+                    "{least} or more.",
+                    facts.side,
                     least=self.smallest,
                 )
             )

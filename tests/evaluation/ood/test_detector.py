@@ -49,6 +49,10 @@ def test_what_is_said(reference: OodDetector) -> None:
     assert small.facts == [
         "It is only 28 pixels wide or high; all training images have 100 or more."
     ]
+    one_pixel = reference.compare(numbers, [ImageTraits(1, 0)])[0]
+    assert one_pixel.facts == [
+        "It is only 1 pixel wide or high; all training images have 100 or more."
+    ]
     half = reference.compare(numbers, [ImageTraits(50, 0)])[0]
     assert half.facts == []
     assert colour.facts == ["It is in colour; the training images are grey."]
