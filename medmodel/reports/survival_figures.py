@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 COLOURS = ("#009E73", "#E69F00", "#D55E00")
 """Of the groups, the lowest risk first: green, orange, vermillion of Okabe and Ito."""
 _DASHES = ("solid", "dash", "dot")
+_NAME = 0.15
+"""Width of a group's name as a share of the longest time."""
 
 
 def kaplan_meier_figure(
@@ -30,6 +32,7 @@ def kaplan_meier_figure(
         titles: What each group is called.
     """
     drawing = figure(HEIGHT)
+    longest = max((curve.last for curve in curves), default=0.0)
     for curve, title, colour, dash in zip(
         curves, titles, COLOURS, _DASHES, strict=False
     ):
@@ -44,7 +47,8 @@ def kaplan_meier_figure(
         )
         drawing.add_annotation(
             x=times[-1],
-            y=survival[-1],
+            # Above the curve wherever the name stands, not only at its end.
+            y=survival[times >= times[-1] - _NAME * longest][0],
             text=title,
             showarrow=False,
             xanchor="right",

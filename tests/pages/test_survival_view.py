@@ -58,6 +58,9 @@ def test_result_is_of_the_test_patients(result: view.SurvivalResult) -> None:
     ]
     drawing = kaplan_meier_figure(result.curves, result.titles)
     assert len(drawing.data) == 6 and drawing.data[1].y[0] == 1
+    for curve, name in zip(drawing.data[1::2], drawing.layout.annotations, strict=True):
+        below = curve.x >= 0.9 * curve.x[-1]
+        assert name.y >= max(np.asarray(curve.y)[below])
     assert "counts as one" not in " ".join(view.basis_sentences(result, 0))
     assert "tested on 30" in view.basis_sentences(result, 2)[0]
     said_last = view.basis_sentences(result, 2)[-1]
