@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import numpy as np
@@ -121,3 +122,8 @@ def test_a_volume_that_halves_is_not_said_to_double() -> None:
     assert doubling_words(shrinking.doubling_days) == "halves in 10"
     assert doubling_words(growing.doubling_days) == "10"
     assert doubling_words(visits_of(10.0, 10.0)[-1].doubling_days) == "–"
+
+
+def test_a_date_fits_a_column_that_began_empty() -> None:
+    table = opened().dataframe[0]
+    assert json.loads(table.proto.columns)["date"]["width"] >= 104

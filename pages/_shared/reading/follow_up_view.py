@@ -28,6 +28,8 @@ from pages._shared.reading.kept_values import keep_table, keep_value, kept_table
 
 _TABLE = "follow-up"
 _DATE, _NEW = "date", "new"
+_DATE_WIDTH = 104
+"""Pixels of the column of dates."""
 _EXAMPLE = (
     (date(2024, 1, 15), 24.0, 31.0, False),
     (date(2024, 4, 15), 18.0, 22.0, False),
@@ -111,7 +113,10 @@ def _ask_diameters(names: Sequence[str]) -> pd.DataFrame:
         width="stretch",
         key=key,
         column_config={
-            _DATE: st.column_config.DateColumn(_("Date"), required=True),
+            # As wide as a date, of which an empty table knows nothing.
+            _DATE: st.column_config.DateColumn(
+                _("Date"), required=True, width=_DATE_WIDTH
+            ),
             **{
                 name: st.column_config.NumberColumn(
                     _("{lesion} in mm", lesion=name), min_value=0.0, step=0.1
