@@ -324,3 +324,12 @@ def test_long_names_without_blanks_do_not_widen_the_page(
     """Letters break anywhere, but a column keeps the width of an interval."""
     style = write(run).partition("</style>")[0]
     assert "overflow-wrap: anywhere" in style and "min-width: 7em" in style
+
+
+@documents
+def test_on_a_phone_a_table_scrolls_in_place_of_the_page(
+    run: Run, write: Callable[[Run], str]
+) -> None:
+    text = write(run)
+    assert ".wide { overflow-x: auto }" in text
+    assert text.count("<table") == text.count('<div class="wide"><table') > 0
