@@ -200,8 +200,8 @@ def test_stopped_in_the_first_epoch_keeps_the_averages(
     ended = fitting.StatusCallback.on_train_batch_end
 
     class Noted(fitting.AveragedWeights):
-        def __init__(self, batches: Any) -> None:
-            super().__init__(batches)
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
             callbacks.append(self)
 
     def keeping(self: Any, model: keras.Model) -> None:

@@ -37,7 +37,7 @@ def paired_values(pair: PairedDifference | DiceDifference) -> dict[str, Any]:
         "first": pair.first,
         "second": pair.second,
         "difference": estimate_values(pair.estimate),
-        "p": pair.p,
+        "p": pair.p if pair.estimate.has_interval else None,
         "test": pair.test,
         "better": pair.better or None,
         "sentence": str(pair),

@@ -197,8 +197,8 @@ class PairedDifference:
 
     @property
     def p_text(self) -> str:
-        """The p value as people read it."""
-        return p_value_text(self.p)
+        """The p value as people read it; a dash where too few images were tested."""
+        return p_value_text(self.p) if self.estimate.has_interval else "–"
 
 
 def p_value_text(p: float) -> str:

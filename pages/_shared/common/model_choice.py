@@ -185,8 +185,9 @@ def model_label(entry: Entry) -> str:
 def distinct_labels(labels: Mapping[str, str], widest: int) -> dict[str, str]:
     """Labels that fit into a list, told apart also where what differs was cut.
 
-    What a model is, its data set and recipe, is cut last: before it its accuracy goes,
-    and its date where no other model of the list is called the same.
+    What a model is, its data set and recipe, is cut last. Before it goes its date where
+    no other model of the list is called the same, and then its accuracy; where another
+    is, its accuracy alone.
 
     Args:
         labels: Run -> label, as from `model_label`.
@@ -217,8 +218,10 @@ def _short(label: str, widest: int, alone: bool) -> str:
     parts = label.rsplit(_PART, 2)
     if _letters(label) <= widest or len(parts) < 3:
         return cut_in_the_middle(label, widest)
-    name, date = parts[0], parts[-1]
-    dated = f"{name}{_PART}{date}"
+    name, accuracy, date = parts
+    judged, dated = f"{name}{_PART}{accuracy}", f"{name}{_PART}{date}"
+    if alone and _letters(judged) <= widest:
+        return judged
     if _letters(dated) <= widest:
         return dated
     if alone:

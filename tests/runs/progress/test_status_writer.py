@@ -236,7 +236,8 @@ def test_of_each_file_of_a_run_it_is_known_whether_its_worker_writes_it() -> Non
     documented.add("encoder_licence.txt")  # in the line below that of encoder.json
     by_others = {
         *("config.json", "copies.json", "corruptions.json", "corruptions.npz"),
-        *("corruptions.lock", "corruptions.txt", "thresholds.json"),
+        *("corruptions.lock", "corruptions.stop", "corruptions.txt"),
+        "thresholds.json",
         *("calibration.json", "doubtful.json", "positive_class.json", "notes.json"),
         *("imported.json", "ensemble.json", "external.json", "elsewhere.json"),
         *("refit.json", "log.txt", "cluster.json", ".lock", ".txt"),  # of an export
