@@ -343,6 +343,16 @@ def show_answers(answers: list[Answer]) -> list[Answer]:
     return shown
 
 
+def _offer_training() -> None:
+    """What the page is for, where there is no model yet."""
+    if not any_model(segmentations=True, multi_label=True):
+        widgets.empty_state(
+            _("No model yet. When a run has ended, it answers here about your images."),
+            widgets.TRAIN,
+            _("Train a model"),
+        )
+
+
 def show() -> None:
     looked_at = _looked_at()
     title, models, *beside = st.columns(_BUSY if looked_at else _EMPTY, gap="medium")
@@ -356,15 +366,7 @@ def show() -> None:
             multi_label=True,
         )
     if run is None:
-        if not any_model(segmentations=True, multi_label=True):
-            widgets.empty_state(
-                _(
-                    "No model yet. When a run has ended, it answers here about your "
-                    "images."
-                ),
-                widgets.TRAIN,
-                _("Train a model"),
-            )
+        _offer_training()
         return
     if not ask_consent("diagnose"):
         return
